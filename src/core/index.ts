@@ -1,0 +1,19 @@
+export * from './errors.js';
+export type { JsonObject, JsonValue } from './json.js';
+export { HubPlugin, type PluginHealth, type PluginPhase } from './plugin.js';
+export type { PluginOfType, PluginTypeName, PluginTypes } from './plugin-types.js';
+export { defineDriver, type DriverDescriptor, type DriverModuleClass } from './driver.js';
+export {
+  definePluginModule,
+  getPluginToken,
+  type PluginModuleExtras,
+  type PluginTypeDefinition,
+} from './plugin-module.js';
+export { InjectPlugin } from './inject-plugin.js';
+export type { PluginOptions } from './plugin-options.js';
+export type { PluginPolicy, PluginState, PluginStatus } from './plugin-entry.js';
+export { PluginHealthIndicator, type HealthProbeOptions } from './plugin-health.js';
+export { PluginRegistry } from './plugin-registry.js';
+export type { RetryPolicy } from './retry.js';
+export type { ConfigIssue } from './validate.js';
+export { Redactor } from './redact.js';

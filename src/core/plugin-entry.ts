@@ -1,0 +1,184 @@
+import type { Logger } from '@nestjs/common';
+import { sleep, withDeadline } from './deadline.js';
+import { errorMessage, HubError } from './errors.js';
+import type { HubPlugin, PluginHealth } from './plugin.js';
+import type { Redactor } from './redact.js';
+import { retryDelay } from './retry.js';
+
+/** What the hub believes of a plugin. */
+export type PluginState = 'waiting' | 'starting' | 'up' | 'down' | 'draining' | 'stopped' | 'disabled';
+
+/** One row of the hub's plugin list; JSON-safe and free of secrets. */
+export interface PluginStatus {
+  /** Plugin type, e.g. `mlops`. */
+  type: string;
+  /** Name under which it is registered; the driver's name unless the application chose another. */
+  name: string;
+  /** Driver name. */
+  driver: string;
+  /** Whether the application needs it to be ready. */
+  required: boolean;
+  state: PluginState;
+  /** Since when it is in that state, ISO 8601. */
+  since: string;
+  /** The last failure, if there was one, also after recovery. */
+  lastError?: { code: string; message: string; at: string };
+}
+
+/** How a registered plugin is treated. */
+export interface PluginPolicy {
+  /** Name within its type. Default: the driver's name. */
+  name: string;
+  /** See `PluginOptions.required`. */
+  required: boolean;
+  /** Deadline of `initialize()`, in ms. */
+  initTimeout: number;
+  /** Hides the plugin's secrets in logs and health answers. */
+  redactor: Redactor;
+}
+
+/** Backoff of an optional plugin that did not start. */
+const RECONNECT = { delay: 1_000, factor: 2, maxDelay: 30_000, jitter: 0.2 };
+
+/** One registered plugin: its policy, its state, and the calls of its life with their deadlines. */
+export class PluginEntry {
+  #state: PluginState = 'waiting';
+  #since = new Date();
+  #lastError: PluginStatus['lastError'];
+  readonly #stopped = new AbortController();
+  readonly #onUp: (() => void | Promise<void>)[] = [];
+  #draining: Promise<void> | undefined;
+
+  constructor(
+    readonly plugin: HubPlugin,
+    readonly policy: PluginPolicy,
+    private readonly logger: Logger,
+  ) {}
+
+  /** `type/name`, for logs and health keys. */
+  get key(): string {
+    return `${this.plugin.pluginType}/${this.policy.name}`;
+  }
+
+  get state(): PluginState {
+    return this.#state;
+  }
+
+  /** The row for the hub's plugin list. */
+  status(): PluginStatus {
+    return {
+      type: this.plugin.pluginType,
+      name: this.policy.name,
+      driver: this.plugin.driver,
+      required: this.policy.required,
+      state: this.#state,
+      since: this.#since.toISOString(),
+      ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
+    };
+  }
+
+  /** Initializes the plugin. A required one rejects on failure; an optional one goes on trying in the background. */
+  async start(): Promise<void> {
+    try {
+      await this.#initialize();
+    } catch (error) {
+      if (this.policy.required) throw error;
+      this.logger.warn(`${this.key} did not start and is optional; trying again. ${errorMessage(error)}`);
+      void this.#reconnect();
+    }
+  }
+
+  /** Runs `callback` once the plugin is up: now, or when its first start succeeds. */
+  async whenUp(callback: () => void | Promise<void>): Promise<void> {
+    if (this.#state === 'up') await callback();
+    else this.#onUp.push(callback);
+  }
+
+  /** Asks the plugin for its health, without secrets, and keeps the state in step with the answer. */
+  async checkHealth(timeoutMs?: number): Promise<PluginHealth> {
+    const health = this.policy.redactor.value(await this.plugin.healthCheck(timeoutMs));
+    if (health.healthy && this.#state === 'down') this.#enter('up');
+    if (!health.healthy && this.#state === 'up') {
+      this.#fail(new HubError('UNAVAILABLE', String(health.details['message'] ?? 'unhealthy')));
+    }
+    return health;
+  }
+
+  /** Stops intake at once; resolves when work in flight has ended. Never rejects: what fails is logged. */
+  drain(): Promise<void> {
+    this.#stopped.abort();
+    this.#draining ??= this.#quietly('drain', () => {
+      if (this.#state === 'up' || this.#state === 'down') this.#enter('draining');
+      return this.plugin.drain();
+    });
+    return this.#draining;
+  }
+
+  /** Closes the plugin. Never rejects: what fails is logged. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#quietly('shutdown', () => this.plugin.shutdown());
+    this.#enter('stopped');
+  }
+
+  async #initialize(): Promise<void> {
+    this.#enter('starting');
+    try {
+      await withDeadline(
+        this.plugin.initialize(),
+        this.policy.initTimeout,
+        () =>
+          new HubError('TIMEOUT', `did not start within ${this.policy.initTimeout} ms (initTimeout).`, {
+            plugin: this.plugin.pluginType,
+            driver: this.plugin.driver,
+            operation: 'initialize',
+          }),
+      );
+    } catch (cause) {
+      throw this.#fail(cause);
+    }
+    if (this.#stopped.signal.aborted) return;
+    this.#enter('up');
+    for (const callback of this.#onUp.splice(0)) {
+      await this.#quietly('start of consumers', async () => callback());
+    }
+  }
+
+  async #reconnect(): Promise<void> {
+    const { signal } = this.#stopped;
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
+      try {
+        await sleep(retryDelay(RECONNECT, attempt), signal);
+        await this.#initialize();
+        this.logger.log(`${this.key} is up after ${attempt} more attempt(s).`);
+        return;
+      } catch (error) {
+        if (!signal.aborted) this.logger.debug(`${this.key} still does not start. ${errorMessage(error)}`);
+      }
+    }
+  }
+
+  #fail(cause: unknown): Error {
+    const error = this.policy.redactor.error(cause);
+    const failure = error instanceof Error ? error : new Error(String(error));
+    const code = HubError.is(failure) ? failure.code : 'INTERNAL';
+    this.#lastError = { code, message: failure.message, at: new Date().toISOString() };
+    if (!this.#stopped.signal.aborted) this.#enter('down');
+    return failure;
+  }
+
+  #enter(state: PluginState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#since = new Date();
+  }
+
+  async #quietly(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#fail(error);
+      this.logger.error(`${this.key}: ${what} failed. ${this.policy.redactor.text(errorMessage(error))}`);
+    }
+  }
+}

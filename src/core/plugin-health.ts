@@ -1,0 +1,59 @@
+import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
+import { HubError } from './errors.js';
+import type { PluginEntry } from './plugin-entry.js';
+import type { PluginRegistry } from './plugin-registry.js';
+
+/** How indicators probe. */
+export interface HealthProbeOptions {
+  /** Deadline of one probe, in ms. Default 3000. */
+  timeout?: number;
+  /** How long an answer is served again without a new probe, in ms; concurrent checks share one probe. Default 1000. */
+  cacheFor?: number;
+}
+
+/**
+ * Terminus result of one registered plugin under the key `type` (or `type:name` for a further plugin of the type).
+ * A failed required plugin is `down`, a failed optional one `degraded`, which keeps HTTP 200.
+ */
+export async function probePlugin(
+  service: HealthIndicatorService,
+  entry: PluginEntry,
+  key: string,
+  options: HealthProbeOptions = {},
+): Promise<HealthIndicatorResult> {
+  const timeout = options.timeout ?? 3_000;
+  const result = await service
+    .check(key)
+    .attempt(async () => {
+      const { healthy, details } = await entry.checkHealth(timeout);
+      const { status: _status, responseTime: _time, cachedResponse: _cached, ...facts } = details;
+      // `attempt` reports a failure by the message of what is thrown; it is redacted already.
+      if (!healthy) throw new HubError('UNAVAILABLE', String(details['message'] ?? 'unhealthy'));
+      return facts;
+    })
+    // The plugin keeps the deadline itself; this one is the net for a driver that blocks inside its probe.
+    .withTimeout(timeout + 500)
+    .cacheFor(options.cacheFor ?? 1_000);
+  if (entry.policy.required || result[key]?.status !== 'down') return result;
+  const { status: _down, ...facts } = result[key];
+  return service.check(key).degraded(facts);
+}
+
+/** Base of the Terminus indicators, one per plugin type. */
+export abstract class PluginHealthIndicator {
+  protected constructor(
+    private readonly pluginType: string,
+    private readonly service: HealthIndicatorService,
+    private readonly registry: PluginRegistry,
+  ) {}
+
+  /**
+   * For `HealthCheckService.check([() => indicator.isHealthy()])`. Never throws.
+   * @param key key in the answer, default the plugin type
+   */
+  async isHealthy(key: string = this.pluginType, options?: HealthProbeOptions): Promise<HealthIndicatorResult> {
+    const entry = this.registry.find(this.pluginType);
+    if (entry === undefined) return this.service.check(key).up({ state: 'disabled' });
+    return probePlugin(this.service, entry, key, options);
+  }
+}

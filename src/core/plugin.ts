@@ -1,0 +1,175 @@
+import { withDeadline } from './deadline.js';
+import { errorMessage, HubError, type HubErrorCode } from './errors.js';
+import type { JsonObject } from './json.js';
+
+/** Marks plugins across duplicate copies of the package. */
+const BRAND = Symbol.for('nestjs-experiment-hub.HubPlugin');
+
+/** Where a plugin is in its life. `new` becomes `open` by `initialize()`; `closed` may be opened again. */
+export type PluginPhase = 'new' | 'opening' | 'open' | 'draining' | 'closed';
+
+/** The answer of {@link HubPlugin.healthCheck}. */
+export interface PluginHealth {
+  /** Whether the plugin can do its work now. */
+  healthy: boolean;
+  /** JSON-safe facts without secrets; `message` says what is wrong when `healthy` is false. */
+  details: JsonObject;
+}
+
+/**
+ * What every plugin of every type has. A driver extends the abstract class of its plugin type and implements the
+ * `on…` methods; the rules here (idempotence, order, deadlines) then hold for all drivers.
+ *
+ * Life: `initialize()` → work → `drain()` → `shutdown()`, called by the hub, never by Nest hooks of the driver.
+ */
+export abstract class HubPlugin<Supports extends object = object> {
+  /** @internal */
+  readonly [BRAND] = true;
+  /** The plugin type, e.g. `mlops`: the key under `plugins` in the configuration. */
+  abstract readonly pluginType: string;
+  /** The driver's name, e.g. `local`: the value of `type` in the configuration. */
+  abstract readonly driver: string;
+  /** What this driver can do. A method whose capability is false rejects with `UNSUPPORTED`. */
+  abstract readonly supports: Readonly<Supports>;
+
+  #phase: PluginPhase = 'new';
+  #opening: Promise<void> | undefined;
+  #draining: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #failure: string | undefined;
+
+  /** Whether `value` is a plugin (of this or another copy of the package), optionally of one type. */
+  static isPlugin(value: unknown, pluginType?: string): value is HubPlugin {
+    if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
+    return pluginType === undefined || (value as HubPlugin).pluginType === pluginType;
+  }
+
+  /** Where the plugin is in its life. */
+  get phase(): PluginPhase {
+    return this.#phase;
+  }
+
+  /**
+   * Opens connections and stores. Concurrent and repeated calls share one opening; after a failure it can be called
+   * again. Rejects with `UNAVAILABLE`, `UNAUTHORIZED`, `STORE_LOCKED` or `CONFIG_INVALID`.
+   */
+  async initialize(): Promise<void> {
+    if (this.#closing !== undefined) await this.#closing;
+    if (this.#phase === 'open' || this.#phase === 'draining') return;
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    await this.#opening;
+  }
+
+  /**
+   * Takes no new work from the backend, waits for what is in flight and flushes buffers. Calls from the application
+   * (reads, writes, submits) still work, because work in flight needs them. Idempotent; on a plugin that is not open it
+   * does nothing.
+   */
+  async drain(): Promise<void> {
+    if (this.#opening !== undefined) await this.#opening.catch(() => undefined);
+    if (this.#phase === 'open') {
+      this.#phase = 'draining';
+      this.#draining = this.onDrain();
+    }
+    await this.#draining;
+  }
+
+  /** Closes everything that `initialize()` opened. Idempotent, and safe on a plugin that never opened. */
+  async shutdown(): Promise<void> {
+    if (this.#opening !== undefined) await this.#opening.catch(() => undefined);
+    this.#closing ??= this.#close().finally(() => {
+      this.#closing = undefined;
+    });
+    await this.#closing;
+  }
+
+  /**
+   * Asks the live connection whether the plugin can work. Never throws, ends within `timeoutMs`, leaves no trace on the
+   * backend, and its details hold no secret.
+   * @param timeoutMs deadline in ms, default 3000
+   */
+  async healthCheck(timeoutMs = 3_000): Promise<PluginHealth> {
+    const base: JsonObject = { driver: this.driver, phase: this.#phase };
+    if (this.#phase !== 'open' && this.#phase !== 'draining') {
+      return { healthy: false, details: { ...base, message: this.#failure ?? 'not initialized' } };
+    }
+    const controller = new AbortController();
+    try {
+      const details = await withDeadline(
+        this.onHealthCheck(controller.signal),
+        timeoutMs,
+        () => this.error('TIMEOUT', 'healthCheck', `no answer within ${timeoutMs} ms.`),
+      );
+      return { healthy: true, details: { ...base, ...details } };
+    } catch (error) {
+      return { healthy: false, details: { ...base, message: errorMessage(error) } };
+    } finally {
+      controller.abort();
+    }
+  }
+
+  /** Opens the backend. After a rejection it may be called again, so it has to leave nothing open. */
+  protected abstract onInitialize(): Promise<void>;
+
+  /** Stops intake, waits for work in flight, flushes. Default: nothing to do. */
+  protected async onDrain(): Promise<void> {}
+
+  /** Closes what {@link onInitialize} opened; work still in flight is abandoned. */
+  protected abstract onShutdown(): Promise<void>;
+
+  /** Probes the live connection: resolves with facts when healthy, rejects with the reason when not. */
+  protected abstract onHealthCheck(signal: AbortSignal): Promise<JsonObject>;
+
+  /** Throws `CLOSED` (or `UNAVAILABLE`, when opening has failed) unless the plugin is open. */
+  protected ensureOpen(operation: string): void {
+    if (this.#phase === 'open' || this.#phase === 'draining') return;
+    if (this.#phase !== 'closed' && this.#failure !== undefined) {
+      throw this.error('UNAVAILABLE', operation, `the backend is not available: ${this.#failure}`);
+    }
+    throw this.error(
+      'CLOSED',
+      operation,
+      this.#phase === 'closed'
+        ? 'the plugin has been shut down.'
+        : 'the plugin is not initialized yet. Inside Nest that happens before onModuleInit of your providers; elsewhere await initialize() first.',
+    );
+  }
+
+  /** A {@link HubError} that names this plugin, driver and `operation`. */
+  protected error(
+    code: HubErrorCode,
+    operation: string,
+    message: string,
+    extras: { cause?: unknown; details?: Record<string, unknown> } = {},
+  ): HubError {
+    return new HubError(code, message, { plugin: this.pluginType, driver: this.driver, operation, ...extras });
+  }
+
+  /** The `UNSUPPORTED` error for an operation whose capability is false. */
+  protected unsupported(operation: string, reason: string): HubError {
+    return this.error('UNSUPPORTED', operation, reason);
+  }
+
+  async #open(): Promise<void> {
+    this.#phase = 'opening';
+    try {
+      await this.onInitialize();
+      this.#failure = undefined;
+      this.#draining = undefined;
+      this.#phase = 'open';
+    } catch (error) {
+      this.#failure = errorMessage(error);
+      this.#phase = 'new';
+      throw error;
+    }
+  }
+
+  async #close(): Promise<void> {
+    const wasOpen = this.#phase === 'open' || this.#phase === 'draining';
+    // Set first: calls that arrive while the backend closes get CLOSED instead of a half-closed backend.
+    this.#phase = 'closed';
+    if (wasOpen) await this.onShutdown();
+  }
+}

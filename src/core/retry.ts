@@ -1,0 +1,37 @@
+/** How often and how patiently something is tried again. Shared by streams, tasks and reconnection. */
+export interface RetryPolicy {
+  /** How often the work runs at most, the first time included. Default 1: no retry. */
+  attempts?: number;
+  /** Wait before the second attempt, in ms. Default 1000. */
+  delay?: number;
+  /** What the wait is multiplied by after each attempt. Default 2. */
+  factor?: number;
+  /** Longest wait, in ms. Default 60 000. */
+  maxDelay?: number;
+  /** Share of each wait (0 to 1) that is drawn at random, so that many retries do not come at once. Default 0. */
+  jitter?: number;
+}
+
+/** A policy with every field set. */
+export type ResolvedRetryPolicy = Required<RetryPolicy>;
+
+/** `policy` with the defaults of {@link RetryPolicy} filled in. */
+export function resolveRetry(policy: RetryPolicy = {}): ResolvedRetryPolicy {
+  return {
+    attempts: policy.attempts ?? 1,
+    delay: policy.delay ?? 1_000,
+    factor: policy.factor ?? 2,
+    maxDelay: policy.maxDelay ?? 60_000,
+    jitter: policy.jitter ?? 0,
+  };
+}
+
+/**
+ * The wait in ms after the `attempt`-th run has failed (1 = the first).
+ * @param random a number in [0, 1), for jitter
+ */
+export function retryDelay(policy: RetryPolicy, attempt: number, random: () => number = Math.random): number {
+  const { delay, factor, maxDelay, jitter } = resolveRetry(policy);
+  const wait = Math.min(maxDelay, delay * factor ** Math.max(0, attempt - 1));
+  return Math.round(wait * (1 - jitter * random()));
+}

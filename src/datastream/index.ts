@@ -1,0 +1,5 @@
+export { DataStreamHealthIndicator } from './datastream.health.js';
+export { DataStreamModule } from './datastream.module.js';
+export { DataStreamPlugin } from './datastream.plugin.js';
+export * from './datastream.types.js';
+export { OnData, type OnDataOptions } from './on-data.decorator.js';

@@ -1,0 +1,2 @@
+// One line per driver; the export's name is the driver's.
+export { default as local } from './local/index.js';

@@ -1,0 +1,19 @@
+import { SetMetadata } from '@nestjs/common';
+import type { TaskOptions } from './taskqueue.types.js';
+
+/** @internal Metadata key of {@link Task}. */
+export const TASK = 'nestjs-experiment-hub:task';
+
+/** @internal What the decorator notes on a method. */
+export interface TaskMetadata {
+  name: string;
+  options: TaskOptions;
+}
+
+/**
+ * Makes a method of any provider a task that runs in this process, on the event loop: `(task: TaskContext) => result`.
+ * Work that computes for long belongs into a module given to `registerTasks`, which runs in worker threads.
+ */
+export function Task(name: string, options: TaskOptions = {}): MethodDecorator {
+  return SetMetadata(TASK, { name, options } satisfies TaskMetadata);
+}
