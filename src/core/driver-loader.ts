@@ -5,20 +5,18 @@ import type { DriverDescriptor, DriverModuleClass } from './driver.js';
 import { HubError } from './errors.js';
 import { HubPlugin } from './plugin.js';
 
-/** How long a driver's module may take to load and to be built, in ms. */
-export const DRIVER_LOAD_TIMEOUT = 15_000;
-
 /**
  * Loads the driver's Nest module and returns its plugin, checked to be one of the right type before anything calls it.
  * Rejects with `PEER_MISSING` or `DRIVER_INVALID`; never hangs.
  * @param token the abstract class under which the driver module exports its plugin
+ * @param timeoutMs how long the module may take to load and to be built
  */
 export async function loadDriver<Options extends object>(
   descriptor: DriverDescriptor<Options>,
   options: Options,
   loader: LazyModuleLoader,
-  token: Type | (abstract new (...args: never[]) => HubPlugin),
-  timeoutMs = DRIVER_LOAD_TIMEOUT,
+  token: abstract new (...args: never[]) => HubPlugin,
+  timeoutMs: number,
 ): Promise<HubPlugin> {
   const source = { plugin: descriptor.type, driver: descriptor.name };
   const build = async (): Promise<unknown> => {
@@ -27,7 +25,7 @@ export async function loadDriver<Options extends object>(
       throw new HubError('DRIVER_INVALID', 'load() has to resolve to a class with a static register(options).', source);
     }
     const reference = await loader.load(() => module.register(options), { logger: false });
-    return reference.get<unknown>(token as Type, { strict: true });
+    return reference.get<unknown>(token as unknown as Type, { strict: true });
   };
   try {
     const plugin = await withDeadline(build(), timeoutMs, () => neverSettled(descriptor, timeoutMs));

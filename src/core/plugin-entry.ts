@@ -97,9 +97,13 @@ export class PluginEntry {
   /** Asks the plugin for its health, without secrets, and keeps the state in step with the answer. */
   async checkHealth(timeoutMs?: number): Promise<PluginHealth> {
     const health = this.policy.redactor.value(await this.plugin.healthCheck(timeoutMs));
-    if (health.healthy && this.#state === 'down') this.#enter('up');
+    if (health.healthy && this.#state === 'down') {
+      this.#enter('up');
+      this.logger.log(`${this.key} is healthy again.`);
+    }
     if (!health.healthy && this.#state === 'up') {
-      this.#fail(new HubError('UNAVAILABLE', String(health.details['message'] ?? 'unhealthy')));
+      const { message } = this.#fail(new HubError('UNAVAILABLE', String(health.details['message'] ?? 'unhealthy')));
+      this.logger.error(`${this.key} is down: ${message}`);
     }
     return health;
   }

@@ -20,7 +20,7 @@ export interface PluginModuleExtras {
    * Name of a further plugin of the same type in one application. It is injected with `@InjectPlugin(Token, name)` and
    * reached with `hub.getPlugin(type, name)`. Default: none, the plugin is injected by its class.
    */
-  name?: string;
+  name?: string | undefined;
 }
 
 /** What a plugin type is made of. */
@@ -55,7 +55,8 @@ export function definePluginModule<Plugin extends HubPlugin>(definition: PluginT
   const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
     new ConfigurableModuleBuilder<PluginOptions>({ moduleName: definition.token.name })
       .setClassMethodName('forRoot')
-      .setExtras<PluginModuleExtras>({ isGlobal: true, drivers: [] }, (module, extras) =>
+      // Every extra has to be named here: the builder takes what it does not know for an option.
+      .setExtras<PluginModuleExtras>({ isGlobal: true, drivers: [], name: undefined }, (module, extras) =>
         shape(module, extras, definition, MODULE_OPTIONS),
       )
       .build();
@@ -80,7 +81,7 @@ function shape<Plugin extends HubPlugin>(
         registry.addDisabled(type);
         return disabledPlugin(type, token);
       }
-      const instance = await loadDriver(resolved.driver, resolved.config, loader, token);
+      const instance = await loadDriver(resolved.driver, resolved.config, loader, token, resolved.initTimeout);
       registry.add(instance, { ...resolved, name: extras.name ?? resolved.driver.name });
       return instance;
     },

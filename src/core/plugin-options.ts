@@ -48,16 +48,19 @@ const COMMON_KEYS = {
 /** Joi schema of one plugin block, composed from the drivers of that type; snake_case keys are accepted. */
 export function pluginSchema(type: string, drivers: readonly DriverDescriptor[]): Joi.ObjectSchema {
   const table = [...driverTable(type, drivers).values()];
+  const names = table.map((driver) => driver.name);
+  const driver = Joi.string()
+    .valid(...names)
+    .description('The driver.');
   return acceptSnakeCase(
     Joi.object({
       ...COMMON_KEYS,
-      type: Joi.string()
-        .valid(...table.map((driver) => driver.name))
-        .default(DEFAULT_DRIVER)
-        .description('The driver.'),
+      // A type of an application's own need not have a local driver.
+      type: names.includes(DEFAULT_DRIVER) ? driver.default(DEFAULT_DRIVER) : driver.required(),
       config: Joi.when('type', {
-        switch: table.map((driver) => ({ is: driver.name, then: acceptSnakeCase(driver.schema).default() })),
-      }),
+        // An empty block in YAML (`config:`) is null.
+        switch: table.map(({ name, schema }) => ({ is: name, then: schema.empty(null).default() })),
+      }).description("The driver's own options."),
     }),
   );
 }
@@ -77,6 +80,8 @@ export function resolvePluginOptions(
     options,
     { what: `plugins.${type}`, plugin: type, driver: driver.name },
   );
-  const redactor = new Redactor(collectSecrets(driver.schema, config));
+  // The object given is asked too: a configuration file's marks (`${file:…}`) are on it, not on its validated copy.
+  const given = collectSecrets(driver.schema, options.config);
+  const redactor = new Redactor([...given, ...collectSecrets(driver.schema, config)]);
   return { enabled, required, initTimeout, driver, config, redactor };
 }

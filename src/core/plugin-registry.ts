@@ -32,6 +32,7 @@ export class PluginRegistry
   readonly #disabled = new Set<string>();
   readonly #createdAt = new Date();
   #started = false;
+  #claimed = false;
   #deadline: number | undefined;
 
   /** Deadline of the whole shutdown in ms; set it before the application closes. */
@@ -45,6 +46,17 @@ export class PluginRegistry
   /** All registered plugins in the order of registration. */
   get entries(): readonly PluginEntry[] {
     return this.#entries;
+  }
+
+  /** Called once by the hub of the application; a second hub is `ALREADY_EXISTS`. */
+  claimHub(): void {
+    if (this.#claimed) {
+      throw new HubError(
+        'ALREADY_EXISTS',
+        'this application has a hub already: import ExperimentHubModule (or HubModule) once, in the root module.',
+      );
+    }
+    this.#claimed = true;
   }
 
   /**

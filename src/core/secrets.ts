@@ -1,41 +1,70 @@
-import type { Description, Schema } from 'joi';
+import type { Schema } from 'joi';
+import { schemasOf, type SchemaDescription } from './schema-walk.js';
 
-/** The string values in `value` at every place that `schema` marks with `.meta({ secret: true })`, and URL passwords. */
+// Secrets that no schema knows of, by the object they were read into. Weak: they go with the configuration.
+const marked = new WeakMap<object, readonly string[]>();
+
+/** Notes that `secrets` belong to `config`, so that {@link collectSecrets} finds them there whatever its schema says. */
+export function markSecrets(config: object, secrets: readonly string[]): void {
+  if (secrets.length > 0) marked.set(config, [...(marked.get(config) ?? []), ...secrets]);
+}
+
+/**
+ * The secrets in `value`: strings and numbers at (and below) every place that `schema` marks with
+ * `.meta({ secret: true })`, passwords in URLs, and what {@link markSecrets} noted. Either spelling of a key is found.
+ */
 export function collectSecrets(schema: Schema, value: unknown): string[] {
-  const secrets: string[] = [];
-  collect(schema.describe(), value, false, secrets);
-  return secrets;
+  const secrets = new Set<string>();
+  collect([schema.describe() as SchemaDescription], value, false, secrets, new Set());
+  return [...secrets];
 }
 
-interface Described extends Description {
-  metas?: { secret?: boolean }[];
-  keys?: Record<string, Described>;
-  items?: Described[];
-  patterns?: { rule: Described }[];
-  matches?: { schema?: Described }[];
-}
-
-function collect(schema: Described | undefined, value: unknown, inherited: boolean, secrets: string[]): void {
-  const secret = inherited || (schema?.metas?.some((meta) => meta.secret === true) ?? false);
-  if (typeof value === 'string') {
-    if (secret) secrets.push(value);
-    secrets.push(...urlPasswords(value));
+function collect(
+  schemas: SchemaDescription[],
+  value: unknown,
+  inherited: boolean,
+  secrets: Set<string>,
+  open: Set<object>,
+): void {
+  const secret = inherited || schemas.some((schema) => schema.metas?.some((meta) => meta.secret === true));
+  if (typeof value === 'string' || typeof value === 'number') {
+    if (secret) for (const form of formsOf(String(value))) secrets.add(form);
+    for (const password of urlPasswords(String(value))) secrets.add(password);
     return;
   }
-  if (typeof value !== 'object' || value === null) return;
-  const below = schema?.matches?.map((match) => match.schema) ?? [];
+  if (typeof value !== 'object' || value === null || open.has(value)) return;
+  for (const text of marked.get(value) ?? []) for (const form of formsOf(text)) secrets.add(form);
+  open.add(value);
   for (const [key, item] of Object.entries(value)) {
-    const found =
-      schema?.keys?.[key] ??
-      schema?.items?.[0] ??
-      schema?.patterns?.[0]?.rule ??
-      below.find((candidate) => candidate?.keys?.[key] !== undefined)?.keys?.[key];
-    collect(found, item, secret, secrets);
+    collect(schemasOf(schemas, value, key), item, secret, secrets, open);
+  }
+  open.delete(value);
+}
+
+/** A secret as it is and as it stands in a URL. */
+function formsOf(secret: string): string[] {
+  try {
+    return secret === '' ? [] : [secret, encodeURIComponent(secret)];
+  } catch {
+    // A lone surrogate has no form in a URL.
+    return [secret];
   }
 }
 
 function urlPasswords(text: string): string[] {
-  if (!text.includes('://') || !URL.canParse(text)) return [];
-  const { password } = new URL(text);
-  return password === '' ? [] : [password, decodeURIComponent(password)];
+  if (!text.includes('://')) return [];
+  // By hand beside the parser: a raw `@` or `/` in a password makes URLs that no parser reads, and it leaks all the same.
+  const raw = /^[a-z][a-z0-9+.-]*:\/\/[^:@/]*:(.*)@/is.exec(text)?.[1];
+  const parsed = URL.canParse(text) ? new URL(text).password : '';
+  return [raw, parsed].flatMap((password) =>
+    password === undefined || password === '' ? [] : [password, decode(password)],
+  );
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

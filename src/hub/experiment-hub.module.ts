@@ -1,0 +1,68 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { HubConfig } from '../config/index.js';
+import type { DriverDescriptor } from '../core/driver.js';
+import { DataStreamModule } from '../datastream/datastream.module.js';
+import { MLOpsModule } from '../mlops/mlops.module.js';
+import { TaskQueueModule } from '../taskqueue/taskqueue.module.js';
+import { ExperimentsModule } from './experiments.module.js';
+import { HUB_CONFIG, HubConfigModule, type HubConfigAsyncOptions, type HubConfigSource } from './hub-config.module.js';
+import { HubModule, type HubModuleOptions } from './hub.module.js';
+
+/** What changes the hub module's shape, and so cannot come from an asynchronous configuration. */
+export interface ExperimentHubModuleExtras extends HubModuleOptions {
+  /** Whether the plugin tokens can be injected everywhere. Default true. */
+  isGlobal?: boolean;
+  /** Drivers beside the built-in ones; the configuration picks them by name. */
+  drivers?: readonly DriverDescriptor[];
+}
+
+/** Options of `ExperimentHubModule.forRoot`. */
+export type ExperimentHubModuleOptions = HubConfigSource & ExperimentHubModuleExtras;
+
+/** Options of `ExperimentHubModule.forRootAsync`. */
+export type ExperimentHubModuleAsyncOptions = HubConfigAsyncOptions & ExperimentHubModuleExtras;
+
+/**
+ * The whole hub in one import: the three plugin modules, their health, and experiments. Import it once, in the root
+ * module, and inject `MLOpsPlugin`, `DataStreamPlugin`, `TaskQueuePlugin` and `ExperimentHub` anywhere.
+ */
+@Module({})
+export class ExperimentHubModule {
+  /**
+   * Configuration from `config/hub_config.yaml` (or `HUB_CONFIG_PATH`, or `configPath`), or from an object.
+   * A bad one throws `CONFIG_INVALID` with every fault.
+   */
+  static forRoot(options: ExperimentHubModuleOptions = {}): DynamicModule {
+    return compose(HubConfigModule.load(options, options.drivers ?? []), options);
+  }
+
+  /** Configuration from providers: `useFactory` with `inject`, `useClass` or `useExisting`, and the extras beside them. */
+  static forRootAsync({ isGlobal, drivers, health, ...options }: ExperimentHubModuleAsyncOptions): DynamicModule {
+    const extras: ExperimentHubModuleExtras = {
+      ...(isGlobal === undefined ? {} : { isGlobal }),
+      ...(drivers === undefined ? {} : { drivers }),
+      ...(health === undefined ? {} : { health }),
+    };
+    return compose(HubConfigModule.loadAsync(options, drivers ?? []), extras);
+  }
+}
+
+function compose(config: DynamicModule, { isGlobal = true, drivers = [], health }: ExperimentHubModuleExtras): DynamicModule {
+  const block = (type: keyof HubConfig['plugins']) => ({
+    imports: [config],
+    inject: [HUB_CONFIG],
+    useFactory: (hub: HubConfig) => hub.plugins[type],
+    isGlobal,
+    drivers,
+  });
+  const plugins = [
+    MLOpsModule.forRootAsync(block('mlops')),
+    DataStreamModule.forRootAsync(block('datastream')),
+    TaskQueueModule.forRootAsync(block('taskqueue')),
+  ];
+  return {
+    module: ExperimentHubModule,
+    imports: [config, ...plugins, HubModule.register(health === undefined ? {} : { health }), ExperimentsModule.register(config)],
+    exports: plugins,
+  };
+}

@@ -1,0 +1,67 @@
+import { Injectable } from '@nestjs/common';
+import { PluginRegistry } from '../core/plugin-registry.js';
+import type { PluginPolicy, PluginStatus } from '../core/plugin-entry.js';
+import { HubError } from '../core/errors.js';
+import { HubPlugin, type PluginHealth } from '../core/plugin.js';
+import type { PluginOfType, PluginTypeName } from '../core/plugin-types.js';
+
+/** How {@link ExperimentHub.registerPlugin} treats a plugin. */
+export type RegisterPluginOptions = Partial<Pick<PluginPolicy, 'name' | 'required' | 'initTimeout'>>;
+
+/** The hub of an application: its plugins and their health. Experiments are run by `Experiments`. */
+@Injectable()
+export class ExperimentHub {
+  constructor(private readonly registry: PluginRegistry) {
+    registry.claimHub();
+  }
+
+  /**
+   * Adds a plugin at run time; the hub initializes it and takes care of its health and shutdown from then on. New plugin
+   * types are added the same way (declare them in `PluginTypes`).
+   *
+   * `ALREADY_EXISTS` when its (type, name) is taken, `INVALID_ARGUMENT` when it is no plugin, `CLOSED` during shutdown,
+   * and the plugin's own error when it is required and does not start.
+   * @param options.name default: the driver's name
+   * @param options.required default false: when it fails, health is degraded and the hub keeps trying
+   */
+  async registerPlugin(plugin: HubPlugin, options: RegisterPluginOptions = {}): Promise<void> {
+    if (!HubPlugin.isPlugin(plugin)) {
+      throw new HubError('INVALID_ARGUMENT', 'registerPlugin takes an instance of a class that extends HubPlugin.');
+    }
+    await this.registry.register(plugin, { required: false, ...options });
+  }
+
+  /**
+   * The plugin of a type; with `name` a certain one of several. The first registered one, hence the configured one, is
+   * the default. `NOT_FOUND`, or `PLUGIN_DISABLED` when the type is switched off.
+   */
+  getPlugin<Type extends PluginTypeName | (string & {})>(type: Type, name?: string): PluginOfType<Type> {
+    return this.registry.get(type, name);
+  }
+
+  /** The state of every plugin: since when, and its last error. Makes no call to a backend. */
+  plugins(): PluginStatus[] {
+    return this.registry.list();
+  }
+
+  /**
+   * Asks plugins for their health now, side by side. Never rejects because of an unhealthy plugin.
+   * @param type only plugins of that type; `NOT_FOUND` or `PLUGIN_DISABLED` when there is none
+   * @returns health by `type/name`
+   */
+  async checkPluginHealth(type?: PluginTypeName | (string & {})): Promise<Record<string, PluginHealth>> {
+    if (type !== undefined) this.registry.get(type);
+    const entries = this.registry.entries.filter(({ plugin }) => type === undefined || plugin.pluginType === type);
+    return Object.fromEntries(
+      await Promise.all(entries.map(async (entry) => [entry.key, await entry.checkHealth()] as const)),
+    );
+  }
+
+  /** Whether the application can serve: not shutting down, and every required plugin up at its last check. */
+  get ready(): boolean {
+    return (
+      !this.registry.draining &&
+      this.registry.entries.every(({ policy, state }) => !policy.required || state === 'up')
+    );
+  }
+}
