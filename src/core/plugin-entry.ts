@@ -1,6 +1,6 @@
-import type { Logger } from '@nestjs/common';
 import { sleep, withDeadline } from './deadline.js';
 import { errorMessage, HubError } from './errors.js';
+import type { HubLogger } from './hub-logger.js';
 import type { HubPlugin, PluginHealth } from './plugin.js';
 import type { Redactor } from './redact.js';
 import { retryDelay } from './retry.js';
@@ -52,7 +52,7 @@ export class PluginEntry {
   constructor(
     readonly plugin: HubPlugin,
     readonly policy: PluginPolicy,
-    private readonly logger: Logger,
+    private readonly logger: HubLogger,
   ) {}
 
   /** `type/name`, for logs and health keys. */

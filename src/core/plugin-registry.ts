@@ -1,13 +1,13 @@
 import {
   Injectable,
-  Logger,
   type BeforeApplicationShutdown,
   type OnApplicationShutdown,
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
 import { withDeadline } from './deadline.js';
-import { HubError } from './errors.js';
+import { errorMessage, HubError } from './errors.js';
+import { HubLogger } from './hub-logger.js';
 import { PluginEntry, type PluginPolicy, type PluginStatus } from './plugin-entry.js';
 import type { HubPlugin } from './plugin.js';
 import type { PluginOfType } from './plugin-types.js';
@@ -27,13 +27,15 @@ export const DEFAULT_SHUTDOWN_TIMEOUT = 25_000;
 export class PluginRegistry
   implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
 {
-  readonly #logger = new Logger('ExperimentHub');
   readonly #entries: PluginEntry[] = [];
   readonly #disabled = new Set<string>();
   readonly #createdAt = new Date();
   #started = false;
   #claimed = false;
   #deadline: number | undefined;
+
+  /** Writes the hub's log lines. */
+  readonly logger = new HubLogger();
 
   /** Deadline of the whole shutdown in ms; set it before the application closes. */
   shutdownTimeout = DEFAULT_SHUTDOWN_TIMEOUT;
@@ -81,7 +83,7 @@ export class PluginRegistry
         initTimeout: policy.initTimeout ?? 15_000,
         redactor: policy.redactor ?? new Redactor(),
       },
-      this.#logger,
+      this.logger,
     );
     this.#entries.push(entry);
     return entry;
@@ -152,7 +154,7 @@ export class PluginRegistry
     const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
     if (failures.length === 0) return;
     await this.#stopAll(Date.now() + this.shutdownTimeout);
-    for (const failure of failures.slice(1)) this.#logger.error(failure);
+    for (const failure of failures.slice(1)) this.logger.error(errorMessage(failure));
     throw failures[0];
   }
 
@@ -184,7 +186,7 @@ export class PluginRegistry
       // Even past the deadline each plugin gets a moment to close: an unclosed store or socket is worse than 500 ms.
       await withDeadline(work(), Math.max(500, deadline - Date.now()));
     } catch {
-      this.#logger.error(`${entry.key}: ${what} did not end within shutdownTimeout and was abandoned.`);
+      this.logger.error(`${entry.key}: ${what} did not end within shutdownTimeout and was abandoned.`);
     }
   }
 }

@@ -72,7 +72,10 @@ export function joinPath(path: ConfigPath): string {
 }
 
 /** The `CONFIG_INVALID` error of a list of faults. */
-export function configError(issues: ConfigIssue[], source: HubErrorOptions & { what?: string; file?: string } = {}): HubError {
+export function configError(
+  issues: ConfigIssue[],
+  source: HubErrorOptions & { what?: string; file?: string } = {},
+): HubError {
   const lines = issues.map((issue) => {
     const line = issue.line === undefined ? '' : ` (line ${issue.line})`;
     const likely = issue.suggestion === undefined ? '' : ` Did you mean ${JSON.stringify(issue.suggestion)}?`;

@@ -1,0 +1,33 @@
+import { Logger } from '@nestjs/common';
+
+/** Log levels, the least important first. */
+export const HUB_LOG_LEVELS = ['verbose', 'debug', 'log', 'warn', 'error', 'fatal'] as const;
+/** One of {@link HUB_LOG_LEVELS}. */
+export type HubLogLevel = (typeof HUB_LOG_LEVELS)[number];
+
+/** The hub's own lines in the application's Nest log, from a level upwards. It never changes the application's levels. */
+export class HubLogger {
+  /** The least important level that is written. Default `log`. */
+  level: HubLogLevel = 'log';
+  readonly #logger = new Logger('ExperimentHub');
+
+  debug(message: string): void {
+    this.#write('debug', message);
+  }
+
+  log(message: string): void {
+    this.#write('log', message);
+  }
+
+  warn(message: string): void {
+    this.#write('warn', message);
+  }
+
+  error(message: string): void {
+    this.#write('error', message);
+  }
+
+  #write(level: HubLogLevel, message: string): void {
+    if (HUB_LOG_LEVELS.indexOf(level) >= HUB_LOG_LEVELS.indexOf(this.level)) this.#logger[level](message);
+  }
+}

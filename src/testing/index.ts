@@ -1,0 +1,8 @@
+export {
+  collect,
+  eventually,
+  rejectsWith,
+  type ContractHarness,
+  type ContractRunner,
+} from '../core/contract.js';
+export { HubTestingModule, type HubTestingModuleOptions } from './hub-testing.module.js';
