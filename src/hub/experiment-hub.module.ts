@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { HubConfig } from '../config/index.js';
 import type { DriverDescriptor } from '../core/driver.js';
+import type { PluginOptions } from '../core/plugin-options.js';
 import { DataStreamModule } from '../datastream/datastream.module.js';
 import { MLOpsModule } from '../mlops/mlops.module.js';
 import { TaskQueueModule } from '../taskqueue/taskqueue.module.js';
@@ -48,10 +49,10 @@ export class ExperimentHubModule {
 }
 
 function compose(config: DynamicModule, { isGlobal = true, drivers = [], health }: ExperimentHubModuleExtras): DynamicModule {
-  const block = (type: keyof HubConfig['plugins']) => ({
+  const block = (type: string) => ({
     imports: [config],
     inject: [HUB_CONFIG],
-    useFactory: (hub: HubConfig) => hub.plugins[type],
+    useFactory: (hub: HubConfig): PluginOptions => hub.plugins[type] ?? {},
     isGlobal,
     drivers,
   });

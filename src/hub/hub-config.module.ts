@@ -1,14 +1,27 @@
 import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
 import type { DriverDescriptor } from '../core/driver.js';
-import { loadHubConfig, validateHubConfig, type HubConfig, type HubConfigInput } from '../config/index.js';
+import {
+  hubConfigFactory,
+  loadHubConfig,
+  validateHubConfig,
+  type HubConfig,
+  type HubOptions,
+} from '../config/index.js';
 import { experimentsSchema } from '../experiment/index.js';
 import { builtInDrivers } from './built-in-drivers.js';
 
 /** Injects the validated {@link HubConfig} of the application. */
 export const HUB_CONFIG = Symbol.for('nestjs-experiment-hub.HUB_CONFIG');
 
+/**
+ * Configuration namespace for `@nestjs/config`, with the built-in drivers:
+ * `ConfigModule.forRoot({ load: [hubConfig] })`, then
+ * `ExperimentHubModule.forRootAsync({ inject: [hubConfig.KEY], useFactory: (config: HubConfig) => config })`.
+ */
+export const hubConfig = hubConfigFactory({ drivers: builtInDrivers(), experimentsSchema });
+
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } =
-  new ConfigurableModuleBuilder<HubConfigInput>({ moduleName: 'HubConfig' })
+  new ConfigurableModuleBuilder<HubOptions>({ moduleName: 'HubConfig' })
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createHubConfig')
     .build();
@@ -19,7 +32,7 @@ export type HubConfigAsyncOptions = typeof ASYNC_OPTIONS_TYPE;
 /** Where a synchronous configuration comes from. */
 export interface HubConfigSource {
   /** The configuration as an object, instead of a file. */
-  config?: HubConfigInput;
+  config?: HubOptions;
   /** Path of the YAML file. Default: `HUB_CONFIG_PATH`, then `config/hub_config.yaml`. */
   configPath?: string;
 }
@@ -45,7 +58,7 @@ export class HubConfigModule extends ConfigurableModuleClass {
     return provideConfig(super.forRootAsync(options), {
       provide: HUB_CONFIG,
       inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (config: HubConfigInput): HubConfig =>
+      useFactory: (config: HubOptions): HubConfig =>
         validateHubConfig(config, { drivers: builtInDrivers(drivers), experimentsSchema }),
     });
   }
