@@ -1,4 +1,4 @@
-import type { ObjectSchema, Schema, ValidationErrorItem } from 'joi';
+import type { ModifyOptions, ObjectSchema, Schema, ValidationErrorItem } from 'joi';
 import { HubError, type HubErrorOptions } from './errors.js';
 import { nearest } from './nearest.js';
 import { Redactor } from './redact.js';
@@ -97,7 +97,9 @@ export function configError(
  * The keys of free maps stay as they are. Can be applied again without effect.
  */
 export function acceptSnakeCase<S extends Schema>(schema: S): S {
-  const modified = schema.$_modify({ each: (child: Schema) => acceptSnakeCase(child), ref: false }) ?? schema;
+  // Joi's types say `each?: boolean`; it is a function of a child schema.
+  const options = { each: (child: Schema) => acceptSnakeCase(child), ref: false } as unknown as ModifyOptions;
+  const modified = (schema.$_modify(options) as Schema | undefined) ?? schema;
   if (modified.type !== 'object') return modified as S;
   const { keys, renames } = (modified as unknown as { $_terms: ObjectTerms }).$_terms;
   let result = modified as unknown as ObjectSchema;

@@ -1,0 +1,5 @@
+export * from './hub-config.types.js';
+export { hubConfigFactory } from './hub-config.factory.js';
+export { hubConfigSchema } from './hub-config.schema.js';
+export { DEFAULT_CONFIG_PATH, loadHubConfig, parseHubConfig } from './load-hub-config.js';
+export { validateHubConfig } from './validate-hub-config.js';

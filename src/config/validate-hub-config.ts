@@ -1,0 +1,102 @@
+import { HubError } from '../core/errors.js';
+import { markSecrets } from '../core/secrets.js';
+import { configError, findIssues, joinPath, type ConfigIssue, type ConfigPath } from '../core/validate.js';
+import { findStructureIssues } from './config-structure.js';
+import { hubConfigSchema, LOG_LEVEL_ALIASES } from './hub-config.schema.js';
+import type { HubConfig, HubConfigSchemas, HubLogLevel, HubOptions } from './hub-config.types.js';
+
+/** What is known of a value that came from a file. @internal */
+export interface ConfigOrigin {
+  /** The file's name in error messages. */
+  file?: string;
+  /** Faults found while reading; faults of the schema at the same places are left out. */
+  issues: ConfigIssue[];
+  /** The text behind values that were a number, boolean or null once expanded, by joined path. */
+  texts: Map<string, { path: ConfigPath; text: string }>;
+  /** What `${file:…}` read. */
+  secrets: string[];
+  /** The line of a place: of its key when `key`, else of its value; of the nearest place around it that has one. */
+  lineOf(path: ConfigPath, key: boolean): number | undefined;
+}
+
+/**
+ * Validates a configuration given as an object, the same as the YAML: both spellings of keys, every fault at once.
+ * `${…}` is not expanded here, only in files.
+ * Throws `CONFIG_INVALID` with `details.issues`, a list of {@link ConfigIssue}, and nothing else.
+ */
+export function validateHubConfig<Experiment = unknown>(
+  value: HubOptions | undefined,
+  schemas: HubConfigSchemas,
+): HubConfig<Experiment> {
+  return finishHubConfig(value ?? {}, schemas);
+}
+
+/** Validates what was read from a file, or given. @internal */
+export function finishHubConfig<Experiment>(
+  value: unknown,
+  schemas: HubConfigSchemas,
+  origin?: ConfigOrigin,
+): HubConfig<Experiment> {
+  const source = origin?.file === undefined ? {} : { file: origin.file };
+  try {
+    const issues = [...(origin?.issues ?? []), ...withLines(findStructureIssues(value), origin)];
+    // Joi would follow a cycle or lose a __proto__ key, so the schema is asked only about sound values.
+    if (issues.length > (origin?.issues.length ?? 0)) throw configError(issues, source);
+    const found = findWithTexts(value, schemas, origin);
+    const before = new Set(issues.map((issue) => issue.path));
+    issues.push(...withLines(found.issues, origin).filter((issue) => !before.has(issue.path)));
+    if (issues.length > 0) throw configError(issues, source);
+    return filled(found.value as HubConfig<Experiment>, origin);
+  } catch (error) {
+    if (HubError.is(error)) throw error;
+    // No cause: its message may quote a value.
+    throw configError([{ path: '', message: 'cannot be validated: a schema or an accessor in it throws.' }], source);
+  }
+}
+
+function findWithTexts(
+  value: unknown,
+  schemas: HubConfigSchemas,
+  origin: ConfigOrigin | undefined,
+): ReturnType<typeof findIssues> {
+  const schema = hubConfigSchema(schemas);
+  const first = findIssues(schema, value);
+  // `password: ${PW}` with PW=123456 is a number to YAML; where the schema wants a string, the text was meant.
+  const restored = first.issues.filter((issue) => {
+    const text = origin?.texts.get(issue.path);
+    return text !== undefined && setAt(value, text.path, text.text);
+  });
+  return restored.length === 0 ? first : findIssues(schema, value);
+}
+
+function setAt(value: unknown, path: ConfigPath, text: string): boolean {
+  let parent = value;
+  for (const key of path.slice(0, -1)) {
+    if (typeof parent !== 'object' || parent === null || !Object.hasOwn(parent, key)) return false;
+    parent = (parent as Record<string | number, unknown>)[key];
+  }
+  const last = path.at(-1);
+  if (typeof parent !== 'object' || parent === null || last === undefined) return false;
+  (parent as Record<string | number, unknown>)[last] = text;
+  return true;
+}
+
+function withLines(
+  issues: (ConfigIssue & { at: ConfigPath; type?: string })[],
+  origin: ConfigOrigin | undefined,
+): ConfigIssue[] {
+  return issues.map(({ at, type, ...issue }) => {
+    const isKey = type === 'object.unknown' || type === 'object.rename.override';
+    const line = origin?.lineOf(at, isKey);
+    return { ...issue, path: joinPath(at), ...(line === undefined ? {} : { line }) };
+  });
+}
+
+function filled<Experiment>(config: HubConfig<Experiment>, origin: ConfigOrigin | undefined): HubConfig<Experiment> {
+  const level: string = config.global.logLevel;
+  const logLevel = (
+    Object.hasOwn(LOG_LEVEL_ALIASES, level) ? LOG_LEVEL_ALIASES[level as keyof typeof LOG_LEVEL_ALIASES] : level
+  ) as HubLogLevel;
+  for (const plugin of Object.values(config.plugins)) markSecrets(plugin.config, origin?.secrets ?? []);
+  return { ...config, version: String(config.version), global: { ...config.global, logLevel } };
+}
