@@ -1,3 +1,4 @@
+export { withChaos, type Chaos, type ChaosFault, type ChaosOptions, type ChaosRule } from './chaos.js';
 export {
   collect,
   eventually,

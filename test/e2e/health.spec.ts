@@ -1,15 +1,19 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Module, type DynamicModule, type INestApplication, type Type } from '@nestjs/common';
+import { Controller, Get, Module, type DynamicModule, type INestApplication, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Controller, Get } from '@nestjs/common';
 import { DataStreamPlugin, ExperimentHub, ExperimentHubModule, HubError, HubHealthIndicator } from '../../src/index.js';
 import type { HubOptions } from '../../src/index.js';
+
+interface HealthBody {
+  status: string;
+  details: Record<string, Record<string, unknown>>;
+}
 
 const adapters = { express: () => new ExpressAdapter(), fastify: () => new FastifyAdapter() };
 
@@ -26,7 +30,7 @@ describe.each(Object.entries(adapters))('health over HTTP on %s', (_name, adapte
     const base = await app.getUrl();
     const get = async (path: string) => {
       const answer = await fetch(base + path);
-      return { status: answer.status, body: (await answer.json()) as Record<string, never> };
+      return { status: answer.status, body: (await answer.json()) as HealthBody };
     };
     return { app, get };
   };
@@ -49,7 +53,7 @@ describe.each(Object.entries(adapters))('health over HTTP on %s', (_name, adapte
     expect(health.status).toBe(200);
     const up = { status: 'up' };
     expect(health.body).toMatchObject({ status: 'ok', details: { hub: up, mlops: up, datastream: up, taskqueue: up } });
-    expect(health.body['details']['mlops']).toEqual(up);
+    expect(health.body.details['mlops']).toEqual(up);
     expect(await get('/health/ready')).toMatchObject({ status: 200 });
     expect(await get('/health/live')).toEqual({ status: 200, body: { status: 'ok' } });
   });
@@ -61,13 +65,13 @@ describe.each(Object.entries(adapters))('health over HTTP on %s', (_name, adapte
     const { app, get } = await boot(ExperimentHubModule.forRoot({ config: options, health: { details: true, cacheFor: 0 } }));
     const health = await get('/health');
     expect(health).toMatchObject({ status: 200, body: { status: 'degraded', details: { taskqueue: { status: 'degraded' } } } });
-    expect(health.body['details']['taskqueue']['message']).toContain(`in use by`);
+    expect(health.body.details['taskqueue']?.['message']).toContain(`in use by`);
     expect(await get('/health/ready')).toMatchObject({ status: 200, body: { status: 'ok' } });
     expect(app.get(ExperimentHub).plugins()).toContainEqual(
       expect.objectContaining({ type: 'taskqueue', state: 'down', lastError: expect.objectContaining({ code: 'STORE_LOCKED' }) }),
     );
     await first.app.close();
-    await expect.poll(async () => (await get('/health')).body['status'], { timeout: 10_000 }).toBe('ok');
+    await expect.poll(async () => (await get('/health')).body.status, { timeout: 10_000 }).toBe('ok');
   });
 
   it('a required plugin that could not start ends the boot with its own error', async () => {
