@@ -1,0 +1,10 @@
+/**
+ * For authors of DataStream drivers: the checks and defaults that the contract asks for, so that every driver words
+ * and applies them alike. Applications do not need it.
+ *
+ * @packageDocumentation
+ */
+export * from './datastream.validation.js';
+export * from './subscribe.validation.js';
+export { abortError, sleep, throwIfAborted, withDeadline } from '../core/deadline.js';
+export { resolveRetry, retryDelay, type ResolvedRetryPolicy } from '../core/retry.js';

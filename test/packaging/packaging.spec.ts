@@ -1,0 +1,114 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../support/run-command.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const pkg = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  version: string;
+  exports: Record<string, string | { types: string; default: string }>;
+  peerDependencies: Record<string, string>;
+  peerDependenciesMeta: Record<string, { optional: boolean }>;
+};
+const TYPES = ['mlops', 'datastream', 'taskqueue'];
+/** Loaded only when a driver or a task needs them. */
+const OPTIONAL = [...Object.keys(pkg.peerDependenciesMeta), 'libsql', 'piscina'];
+
+const driverFolders = TYPES.flatMap((type) =>
+  readdirSync(join(root, 'src', type, 'drivers'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => ({ type, name, key: `${type}/${name}` })),
+);
+
+beforeAll(() => {
+  expect(existsSync(join(root, 'dist', 'index.js')), 'run "npm run build" first').toBe(true);
+});
+
+describe('exports', () => {
+  it('has one subpath per plugin type, driver and contract suite', () => {
+    const expected = [
+      '.',
+      ...TYPES.flatMap((type) => [`./${type}`, `./${type}/contract`]),
+      ...driverFolders.map(({ key }) => `./${key}`),
+      './datastream/driver-kit',
+      './testing',
+      './hub_config.schema.json',
+      './package.json',
+    ];
+    expect(Object.keys(pkg.exports).sort()).toEqual(expected.sort());
+  });
+
+  it('points to files that exist', () => {
+    const targets = Object.values(pkg.exports).flatMap((entry) => (typeof entry === 'string' ? [entry] : Object.values(entry)));
+    expect(targets.filter((target) => !existsSync(join(root, target)))).toEqual([]);
+  });
+
+  it.each(driverFolders)('$key: folder, export, descriptor and subpath have one name', async ({ type, name, key }) => {
+    const load = async (file: string) => (await import(pathToFileURL(join(root, 'dist', file)).href)) as Record<string, unknown>;
+    const listed = await load(`${type}/drivers/index.js`);
+    const entry = pkg.exports[`./${key}`];
+    const alone = await load((typeof entry === 'object' ? entry.default : '').replace('./dist/', ''));
+    expect(listed[name]).toMatchObject({ type, name });
+    expect(alone['default']).toBe(listed[name]);
+    expect(Object.keys(listed).sort()).toEqual(driverFolders.flatMap((folder) => (folder.type === type ? [folder.name] : [])).sort());
+  });
+});
+
+describe('what is published', () => {
+  it('holds the build and the papers, but no spec', async () => {
+    const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
+    const answer = JSON.parse(await run('npm', args, { timeout: 60_000, cwd: root })) as { files: { path: string }[] }[];
+    const files = answer[0]?.files.map(({ path }) => path) ?? [];
+    expect(files).toEqual(
+      expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json', 'dist/index.js', 'dist/index.d.ts']),
+    );
+    expect(files.filter((path) => /\.spec\.|^(src|test|examples|docs)\//.test(path))).toEqual([]);
+  });
+
+  it('loads no optional package with the root', async () => {
+    const loaded = await loadedBy("await import('nestjs-experiment-hub');");
+    expect(loaded.some((url) => url.endsWith('/dist/index.js'))).toBe(true);
+    expect(loaded.some((url) => url.includes('/node_modules/joi/'))).toBe(true);
+    expect(optionalAmong(loaded)).toEqual([]);
+  });
+
+  it('sees an optional package when one is loaded', async () => {
+    expect(optionalAmong(await loadedBy("await import('libsql');"))).toEqual(['libsql']);
+  });
+
+  it('names no optional package in the types of the root', () => {
+    const seen = new Set<string>();
+    const named: string[] = [];
+    const visit = (file: string): void => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      const text = readFileSync(file, 'utf8');
+      for (const [, specifier = ''] of text.matchAll(/(?:from|import\()\s*['"]([^'"]+)['"]/g)) {
+        if (specifier.startsWith('.')) visit(join(file, '..', specifier.replace(/\.js$/, '.d.ts')));
+        else if (OPTIONAL.includes(specifier)) named.push(`${file}: ${specifier}`);
+      }
+    };
+    visit(join(root, 'dist', 'index.d.ts'));
+    expect(seen.size).toBeGreaterThan(20);
+    expect(named).toEqual([]);
+  });
+});
+
+describe('what is committed', () => {
+  it('has a lock file without registry addresses', () => {
+    expect(readFileSync(join(root, 'package-lock.json'), 'utf8')).not.toMatch(/"resolved": "https?:/);
+  });
+});
+
+/** The URLs and paths of all modules that a fresh Node process loads for `code`. */
+async function loadedBy(code: string): Promise<string[]> {
+  const hook = pathToFileURL(join(root, 'test', 'packaging', 'report-imports.mjs')).href;
+  const args = ['--no-warnings', '--import', hook, '--input-type=module', '--eval', code];
+  const output = await run(process.execPath, args, { timeout: 30_000, cwd: root });
+  return output.split('\n').flatMap((line) => (line.startsWith('loaded ') ? [line.slice('loaded '.length)] : []));
+}
+
+function optionalAmong(loaded: readonly string[]): string[] {
+  return OPTIONAL.filter((name) => loaded.some((url) => url.includes(`/node_modules/${name}/`)));
+}
