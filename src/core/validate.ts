@@ -99,7 +99,9 @@ export function configError(
 export function acceptSnakeCase<S extends Schema>(schema: S): S {
   // Joi's types say `each?: boolean`; it is a function of a child schema.
   const options = { each: (child: Schema) => acceptSnakeCase(child), ref: false } as unknown as ModifyOptions;
-  const modified = (schema.$_modify(options) as Schema | undefined) ?? schema;
+  const modified = schema.$_modify(options);
+  // A list keeps the schemas of its items a second time, sorted; only the rebuild makes them those of the copy.
+  if (modified !== schema) modified.$_mutateRebuild();
   if (modified.type !== 'object') return modified as S;
   const { keys, renames } = (modified as unknown as { $_terms: ObjectTerms }).$_terms;
   let result = modified as unknown as ObjectSchema;
@@ -142,7 +144,8 @@ function issueOf(
     const key = String(item.path.at(-1));
     const known = knownKeys(schemas);
     const expected = known.length === 0 ? 'No key is known here.' : `Known here: ${known.join(', ')}.`;
-    return issue([key], `is not a known key. ${expected}`, nearest(key, known));
+    const likely = nearest(key, known);
+    return issue([key], `is not a known key. ${expected}`, key.includes('_') && likely ? snakeCase(likely) : likely);
   }
   if (item.type === 'object.rename.override') {
     const { from, to } = item.context as { from: string; to: string };
