@@ -1,11 +1,24 @@
 import { SetMetadata } from '@nestjs/common';
-import type { SubscribeBatchOptions, SubscribeOptions } from './datastream.types.js';
+import type { QueueOptions, SubscribeBatchOptions, SubscribeOptions } from './datastream.types.js';
 
 /** @internal Metadata key of {@link OnData}. */
 export const ON_DATA = 'nestjs-experiment-hub:on-data';
 
-/** Options of {@link OnData}: those of `subscribe`, or with `batch` those of `subscribeBatch`. */
-export type OnDataOptions = SubscribeOptions | (SubscribeBatchOptions & { batch: true });
+/** What {@link OnData} takes beside the options of the subscription. */
+export interface OnDataQueueOptions {
+  /**
+   * Creates the queue with these options (`true`: the defaults) before consumption starts. Default: it has to exist,
+   * otherwise the application does not boot (`NOT_FOUND`).
+   */
+  createQueue?: QueueOptions | true;
+}
+
+/**
+ * Options of {@link OnData}: those of `subscribe`, or with `batch` those of `subscribeBatch`. The name defaults to
+ * `Class.method`.
+ */
+export type OnDataOptions = OnDataQueueOptions &
+  ((SubscribeOptions & { batch?: false }) | (SubscribeBatchOptions & { batch: true }));
 
 /** @internal What the decorator notes on a method. */
 export interface OnDataMetadata {

@@ -1,0 +1,12 @@
+import { defineDriver } from '../../../core/driver.js';
+import { localSchema, type LocalDataStreamOptions } from './local.options.js';
+
+/** Descriptor of the `local` driver: queues in a SQLite file of this process, nothing to install. */
+export default defineDriver<LocalDataStreamOptions>({
+  type: 'datastream',
+  name: 'local',
+  label: 'Local (embedded queue)',
+  peers: [],
+  schema: localSchema,
+  load: async () => (await import('./local.module.js')).LocalDataStreamModule,
+});

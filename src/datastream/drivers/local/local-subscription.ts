@@ -1,0 +1,160 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { sleep } from '../../../core/deadline.js';
+import { errorMessage } from '../../../core/errors.js';
+import { retryDelay, type ResolvedRetryPolicy } from '../../../core/retry.js';
+import type { DataContext, Message, Subscription } from '../../datastream.types.js';
+import { toMessage, type StoredMessage } from './stored-message.js';
+import type { Settled, StreamEngine } from './stream-engine.js';
+import type { StoredQueue } from './stream-store.js';
+
+/** Wait before a store that failed is tried again, in ms. */
+const STORE_RETRY_MS = 1_000;
+
+/** Which work the current call chain is part of, so that a handler that closes its own subscription does not wait for itself. */
+const currentWork = new AsyncLocalStorage<object>();
+
+/**
+ * A consumer: hands messages to a handler as they become ready, and settles them by its outcome. Messages are taken from
+ * the store only when a handler is free, so that none is held (and none counts an attempt) without being worked on.
+ */
+export abstract class LocalSubscription implements Subscription {
+  readonly queue: string;
+  /** What is wrong with the pump at the moment; `undefined` when it works. */
+  fault: string | undefined;
+  #state: Subscription['state'] = 'running';
+  #scheduled = false;
+  readonly #running = new Map<object, Promise<void>>();
+  readonly #unlisten: () => void;
+  readonly #abandoned = new AbortController();
+  readonly #closing = new AbortController();
+  // Like a connection to a broker, an open consumer keeps the process alive.
+  readonly #keepAlive = setInterval(() => undefined, 2 ** 30);
+
+  protected constructor(
+    protected readonly engine: StreamEngine,
+    protected readonly stored: StoredQueue,
+    readonly name: string,
+    private readonly retry: ResolvedRetryPolicy,
+  ) {
+    this.queue = stored.name;
+    this.#unlisten = engine.listen(stored, () => this.schedule());
+    this.schedule();
+  }
+
+  get state(): Subscription['state'] {
+    return this.#state;
+  }
+
+  async pause(): Promise<void> {
+    if (this.#state === 'running') this.#state = 'paused';
+  }
+
+  async resume(): Promise<void> {
+    if (this.#state === 'paused') this.#state = 'running';
+    this.schedule();
+  }
+
+  async close(): Promise<void> {
+    this.stop();
+    const own = currentWork.getStore();
+    await Promise.all([...this.#running].map(([work, done]) => (work === own ? undefined : done)));
+  }
+
+  /** Takes nothing more; handlers that run go on. */
+  stop(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#unlisten();
+    clearInterval(this.#keepAlive);
+    this.#closing.abort();
+    this.onStop();
+  }
+
+  /** Stops and tells the handlers that run; what they do is no longer settled. */
+  abandon(): void {
+    this.stop();
+    this.#abandoned.abort();
+  }
+
+  /** Looks for work soon. A turn of the event loop lies between, so that a backlog does not starve everything else. */
+  protected schedule(): void {
+    if (this.#scheduled || this.#state === 'closed') return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#pump();
+    });
+  }
+
+  /** Whether it is closed and its handlers have ended. */
+  get over(): boolean {
+    return this.#state === 'closed' && this.#running.size === 0;
+  }
+
+  /** How many handlers run. */
+  protected get running(): number {
+    return this.#running.size;
+  }
+
+  /** Takes what can be worked on now: each entry is one call of the handler. */
+  protected abstract next(): StoredMessage[][];
+
+  protected abstract handle(messages: Message[], context: DataContext): Promise<void> | void;
+
+  protected onStop(): void {}
+
+  #pump(): void {
+    if (this.#state !== 'running' || this.engine.closed) return;
+    try {
+      for (const messages of this.next()) this.#start(messages);
+      this.fault = undefined;
+    } catch (error) {
+      this.fault = `cannot take messages: ${errorMessage(error)}`;
+      setTimeout(() => this.schedule(), STORE_RETRY_MS).unref();
+    }
+  }
+
+  #start(stored: StoredMessage[]): void {
+    const work = {};
+    const done = currentWork
+      .run(work, () => this.#work(stored))
+      .finally(() => {
+        this.#running.delete(work);
+        this.schedule();
+      });
+    this.#running.set(work, done);
+  }
+
+  async #work(stored: StoredMessage[]): Promise<void> {
+    let failure: { error: unknown } | undefined;
+    try {
+      await this.handle(stored.map(toMessage), { signal: this.#abandoned.signal });
+    } catch (error) {
+      failure = { error };
+    }
+    await this.#settle(stored.map((message) => this.#outcome(message, failure)));
+  }
+
+  #outcome({ seq, attempt }: StoredMessage, failure: { error: unknown } | undefined): Settled {
+    if (failure === undefined) return { seq, attempt, settlement: { kind: 'ack' } };
+    if (attempt < this.retry.attempts) {
+      return { seq, attempt, settlement: { kind: 'release', delay: retryDelay(this.retry, attempt) } };
+    }
+    return { seq, attempt, settlement: { kind: 'bury', reason: 'failed', detail: errorMessage(failure.error) } };
+  }
+
+  /** Tries until the store takes it, the subscription closes, or the epoch ends: then the message comes again. */
+  async #settle(settled: Settled[]): Promise<void> {
+    while (!this.engine.closed) {
+      try {
+        this.engine.settle(this.stored, settled);
+        this.fault = undefined;
+        return;
+      } catch (error) {
+        this.fault = `cannot settle messages: ${errorMessage(error)}`;
+        if (this.#state === 'closed') return;
+        await sleep(STORE_RETRY_MS, this.#closing.signal).catch(() => undefined);
+      }
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import { HubError, type HubErrorOptions } from '../core/errors.js';
+import { resolveRetry, type ResolvedRetryPolicy, type RetryPolicy } from '../core/retry.js';
+import type { SubscribeBatchOptions, SubscribeOptions } from './datastream.types.js';
+import { checkDuration, checkInteger } from './datastream.validation.js';
+
+/** {@link SubscribeOptions} with every field set. */
+export interface ResolvedSubscribeOptions {
+  prefetch: number;
+  concurrency: number;
+  retry: ResolvedRetryPolicy;
+  name: string;
+}
+
+/** {@link SubscribeBatchOptions} with every field set. */
+export interface ResolvedSubscribeBatchOptions {
+  size: number;
+  /** In ms. */
+  maxWait: number;
+  retry: ResolvedRetryPolicy;
+  name: string;
+}
+
+/** Checks the arguments of `subscribe` and fills in the defaults. Throws `INVALID_ARGUMENT`. */
+export function resolveSubscribe(
+  queue: string,
+  handler: unknown,
+  options: SubscribeOptions,
+  source: HubErrorOptions,
+): ResolvedSubscribeOptions {
+  checkHandler(handler, source);
+  const concurrency = checkInteger(options.concurrency ?? 1, 'concurrency', 1, source);
+  return {
+    concurrency,
+    prefetch: checkInteger(options.prefetch ?? 2 * concurrency, 'prefetch', 1, source),
+    retry: checkRetry(options.retry, source),
+    name: options.name ?? queue,
+  };
+}
+
+/** Checks the arguments of `subscribeBatch` and fills in the defaults. Throws `INVALID_ARGUMENT`. */
+export function resolveSubscribeBatch(
+  queue: string,
+  handler: unknown,
+  options: SubscribeBatchOptions,
+  source: HubErrorOptions,
+): ResolvedSubscribeBatchOptions {
+  checkHandler(handler, source);
+  return {
+    size: checkInteger(options.size, 'size', 1, source),
+    maxWait: checkDuration(options.maxWait ?? 1_000, 'maxWait', 0, source),
+    retry: checkRetry(options.retry, source),
+    name: options.name ?? queue,
+  };
+}
+
+function checkHandler(handler: unknown, source: HubErrorOptions): void {
+  if (typeof handler !== 'function')
+    throw new HubError('INVALID_ARGUMENT', 'the handler has to be a function.', source);
+}
+
+function checkRetry(policy: RetryPolicy | undefined, source: HubErrorOptions): ResolvedRetryPolicy {
+  const retry = resolveRetry(policy);
+  checkInteger(retry.attempts, 'retry.attempts', 1, source);
+  checkDuration(retry.delay, 'retry.delay', 0, source);
+  checkDuration(retry.maxDelay, 'retry.maxDelay', 0, source);
+  if (!(retry.factor >= 1 && Number.isFinite(retry.factor))) {
+    throw new HubError('INVALID_ARGUMENT', `retry.factor has to be at least 1, not ${retry.factor}.`, source);
+  }
+  if (!(retry.jitter >= 0 && retry.jitter <= 1)) {
+    throw new HubError('INVALID_ARGUMENT', `retry.jitter has to be from 0 to 1, not ${retry.jitter}.`, source);
+  }
+  return retry;
+}
