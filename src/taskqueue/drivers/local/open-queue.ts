@@ -1,0 +1,67 @@
+import { hostname } from 'node:os';
+import type { HubErrorOptions } from '../../../core/errors.js';
+import type { WorkerInfo } from '../../taskqueue.types.js';
+import { CleanUp } from './clean-up.js';
+import { InProcessRunner } from './in-process-runner.js';
+import type { LocalTaskQueueOptions } from './local.options.js';
+import type { RunnerSlots } from './run-outcome.js';
+import { Scheduler } from './scheduler.js';
+import { TaskStore } from './task-store.js';
+import { TaskWaiters } from './task-waiters.js';
+import { ThreadPool } from './thread-pool.js';
+
+/** The parts of an open task queue. */
+export interface OpenQueue {
+  readonly store: TaskStore;
+  readonly scheduler: Scheduler;
+  readonly waiters: TaskWaiters;
+  readonly inProcess: RunnerSlots;
+  readonly threads: RunnerSlots & { readonly runner: ThreadPool };
+  /** The runners that have something to run, and always the event loop. */
+  workers: () => WorkerInfo[];
+  /** Abandons what runs, ends threads and timers, and closes the store. */
+  close: () => Promise<void>;
+}
+
+/** Opens the store, recovers what an earlier process left, and starts working. Throws `STORE_LOCKED`, `UNAVAILABLE`. */
+export function openQueue(options: LocalTaskQueueOptions, source: HubErrorOptions): OpenQueue {
+  const store = new TaskStore(options, options.resultTtl);
+  try {
+    store.recover(options.attemptLimit, Date.now());
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+  const waiters = new TaskWaiters();
+  const scheduler = new Scheduler(store, waiters, options, source);
+  const name = `${hostname()}/${process.pid}`;
+  const runner = new ThreadPool(source);
+  const threads = { name: `${name}/threads`, runner, concurrency: options.workerThreads, active: 0 };
+  const inProcess = { name, runner: new InProcessRunner(source), concurrency: options.concurrency, active: 0 };
+  const cleanUp = new CleanUp(store, options.resultTtl);
+  scheduler.wake();
+  return {
+    store,
+    scheduler,
+    waiters,
+    inProcess,
+    threads,
+    workers: () =>
+      [inProcess, threads]
+        .map((slots): WorkerInfo => {
+          const { active, concurrency } = slots;
+          return { name: slots.name, tasks: scheduler.names(slots), active, concurrency };
+        })
+        .filter((worker) => worker.name === name || worker.tasks.length > 0),
+    close: async () => {
+      cleanUp.stop();
+      scheduler.stop();
+      waiters.close();
+      try {
+        await runner.close();
+      } finally {
+        store.close();
+      }
+    },
+  };
+}

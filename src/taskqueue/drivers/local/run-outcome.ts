@@ -1,0 +1,53 @@
+import type { TaskError, TaskOptions } from '../../taskqueue.types.js';
+import type { ClaimedTask } from './task-records.js';
+
+/** How one attempt ended, as its runner saw it. */
+export type RunOutcome =
+  /** The handler returned; `json` is its result. */
+  | { kind: 'result'; json: string }
+  /** The handler threw, or its result is no JSON. */
+  | { kind: 'error'; error: TaskError }
+  /** The thread that ran it ended by itself. */
+  | { kind: 'lost'; error: TaskError }
+  /** It was ended by `kill()`. */
+  | { kind: 'killed' };
+
+/** Why a running task is asked to stop. */
+export type StopReason = 'cancelled' | 'timeLimit' | 'shutdown';
+
+/** What a runner needs beside the task. */
+export interface RunHooks {
+  /** Asks the handler to stop. */
+  signal: AbortSignal;
+  /** Stores a progress report, given as JSON text; throws when it cannot. */
+  onProgress(json: string): void;
+}
+
+/** One running attempt. */
+export interface RunHandle {
+  /** Never rejects. */
+  readonly outcome: Promise<RunOutcome>;
+  /** Ends the attempt whether it listens or not. `false`: this runner cannot. */
+  kill(): boolean;
+}
+
+/** Runs attempts of tasks: in this process, or in threads. */
+export interface TaskRunner {
+  run(task: ClaimedTask, registration: TaskRegistration, hooks: RunHooks): RunHandle;
+}
+
+/** A task name that can run here. */
+export interface TaskRegistration {
+  name: string;
+  options: TaskOptions;
+  /** Who runs it, and with whom it shares slots. */
+  slots: RunnerSlots;
+}
+
+/** A runner and how much of it is in use. */
+export interface RunnerSlots {
+  readonly name: string;
+  readonly runner: TaskRunner;
+  readonly concurrency: number;
+  active: number;
+}

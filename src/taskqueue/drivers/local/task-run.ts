@@ -1,0 +1,102 @@
+import { HubError } from '../../../core/errors.js';
+import type { TaskError } from '../../taskqueue.types.js';
+import { Alarm } from './alarm.js';
+import type { RunHandle, RunOutcome, StopReason, TaskRegistration } from './run-outcome.js';
+import type { ClaimedTask } from './task-records.js';
+
+/** What an attempt means for its task. */
+export type RunEnd =
+  | { kind: 'success'; json: string }
+  | { kind: 'failure'; error: TaskError; retryable: boolean }
+  | { kind: 'lost'; error: TaskError }
+  | { kind: 'revoked'; message: string };
+
+/** One attempt of a task: starts it, enforces time limit and cancellation, and says how it ended. */
+export class TaskRun {
+  /** Resolves once, never rejects. */
+  readonly ended: Promise<RunEnd>;
+  readonly #controller = new AbortController();
+  readonly #timeLimit: number | undefined;
+  readonly #limitAlarm = new Alarm(() => this.stop('timeLimit'));
+  readonly #killAlarm = new Alarm(() => this.#kill());
+  readonly #handle: RunHandle;
+  #settle: (end: RunEnd) => void = () => undefined;
+  #stopped: StopReason | undefined;
+  #sequence = 0;
+
+  constructor(
+    readonly task: ClaimedTask,
+    readonly registration: TaskRegistration,
+    private readonly killGrace: number,
+    onProgress: (run: TaskRun, json: string, sequence: number) => void,
+  ) {
+    this.#timeLimit = task.timeLimit ?? registration.options.timeLimit;
+    this.ended = new Promise((resolve) => (this.#settle = resolve));
+    if (this.#timeLimit !== undefined) this.#limitAlarm.set(Date.now() + this.#timeLimit);
+    this.#handle = registration.slots.runner.run(task, registration, {
+      signal: this.#controller.signal,
+      onProgress: (json) => onProgress(this, json, ++this.#sequence),
+    });
+    void this.#handle.outcome.then((outcome) => this.#settle(this.#conclude(outcome)));
+    void this.ended.then(() => this.#clear());
+  }
+
+  /** Settles when nothing of the attempt runs any more, which can be later than {@link ended}. */
+  get released(): Promise<unknown> {
+    return this.#handle.outcome;
+  }
+
+  /** Fires the task's signal; what ignores it is ended after the grace time where that is possible. */
+  stop(reason: StopReason): void {
+    if (this.#stopped !== undefined) return;
+    this.#stopped = reason;
+    this.#killAlarm.set(Date.now() + this.killGrace);
+    this.#controller.abort(this.#abortReason(reason));
+  }
+
+  /** Stops the timers of a run that is abandoned. */
+  abandon(): void {
+    this.stop('shutdown');
+    this.#clear();
+  }
+
+  #kill(): void {
+    if (this.#handle.kill() || this.#stopped !== 'timeLimit') return;
+    // A handler on the event loop cannot be ended, but who waits for the task has to learn of it. No retry: the first
+    // attempt still runs.
+    const error = { ...this.#overdue(), message: `${this.#overdue().message} It ignores its signal and still runs.` };
+    this.#settle({ kind: 'failure', error, retryable: false });
+  }
+
+  #clear(): void {
+    this.#limitAlarm.clear();
+    this.#killAlarm.clear();
+  }
+
+  #conclude(outcome: RunOutcome): RunEnd {
+    if (outcome.kind === 'result') return { kind: 'success', json: outcome.json };
+    if (this.#stopped === 'cancelled') return { kind: 'revoked', message: 'it was cancelled while it ran' };
+    if (this.#stopped === 'timeLimit') return { kind: 'failure', error: this.#overdue(), retryable: true };
+    if (outcome.kind === 'error') return { kind: 'failure', error: outcome.error, retryable: true };
+    if (outcome.kind === 'lost') return { kind: 'lost', error: outcome.error };
+    return { kind: 'lost', error: { type: 'WorkerLost', message: 'its worker thread was ended' } };
+  }
+
+  #overdue(): TaskError {
+    return {
+      type: 'TimeLimitExceeded',
+      message: `the attempt took longer than its timeLimit of ${this.#timeLimit} ms.`,
+    };
+  }
+
+  #abortReason(reason: StopReason): HubError {
+    switch (reason) {
+      case 'cancelled':
+        return new HubError('TASK_REVOKED', `task ${this.task.taskId} was cancelled.`);
+      case 'timeLimit':
+        return new HubError('TIMEOUT', this.#overdue().message);
+      case 'shutdown':
+        return new HubError('CLOSED', 'the task queue shuts down; the task will run again.');
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import { withDeadline } from '../../../core/deadline.js';
+import { HubError, type HubErrorOptions } from '../../../core/errors.js';
+import type { RunHandle, RunHooks, RunOutcome, TaskRegistration, TaskRunner } from './run-outcome.js';
+import type { ClaimedTask } from './task-records.js';
+import type { ListedTask, TaskModule } from './thread-messages.js';
+import { WorkerThread } from './worker-thread.js';
+
+/** How long a task module may take to load when it is registered, in ms. */
+const LOAD_TIMEOUT = 30_000;
+
+/** A task of a module, which runs in a thread. */
+export interface ModuleRegistration extends TaskRegistration {
+  module: TaskModule;
+}
+
+/**
+ * Threads for the tasks of registered modules. A thread is started when a task needs one and kept for the next; how many
+ * run at once is the scheduler's business.
+ */
+export class ThreadPool implements TaskRunner {
+  readonly #idle: WorkerThread[] = [];
+  readonly #all = new Set<WorkerThread>();
+
+  constructor(private readonly source: HubErrorOptions) {}
+
+  run(task: ClaimedTask, registration: TaskRegistration, hooks: RunHooks): RunHandle {
+    const { module } = registration as ModuleRegistration;
+    const { taskId, name, args, kwargs, headers, attempt } = task;
+    const thread = this.#take();
+    let killed = false;
+    const outcome = thread
+      .run(module, { taskId, name, args, kwargs, headers, attempt }, hooks)
+      .then((result): RunOutcome => (killed && result.kind === 'lost' ? { kind: 'killed' } : result))
+      .finally(() => this.#release(thread));
+    return {
+      outcome,
+      kill: () => {
+        killed = true;
+        void thread.terminate();
+        return true;
+      },
+    };
+  }
+
+  /**
+   * Loads a module in a thread of its own and returns its tasks; a module that hangs while it loads harms nothing.
+   * Rejects with `INVALID_ARGUMENT` or `TIMEOUT`.
+   */
+  async list(module: TaskModule): Promise<ListedTask[]> {
+    const thread = new WorkerThread();
+    this.#all.add(thread);
+    try {
+      return await withDeadline(
+        thread.list(module),
+        LOAD_TIMEOUT,
+        () =>
+          new HubError('TIMEOUT', `the task module ${module.url} did not load within ${LOAD_TIMEOUT} ms.`, this.source),
+      );
+    } finally {
+      this.#all.delete(thread);
+      void thread.terminate();
+    }
+  }
+
+  /** Ends all threads, also those at work. */
+  async close(): Promise<void> {
+    const threads = [...this.#all];
+    this.#all.clear();
+    this.#idle.length = 0;
+    await Promise.all(threads.map((thread) => thread.terminate()));
+  }
+
+  #take(): WorkerThread {
+    for (let thread = this.#idle.pop(); thread !== undefined; thread = this.#idle.pop()) {
+      if (thread.alive) return thread;
+      this.#all.delete(thread);
+    }
+    const thread = new WorkerThread();
+    this.#all.add(thread);
+    return thread;
+  }
+
+  #release(thread: WorkerThread): void {
+    if (thread.alive && this.#all.has(thread)) this.#idle.push(thread);
+    else this.#all.delete(thread);
+  }
+}
