@@ -14,6 +14,11 @@ const logLevel = Joi.string()
   .default('log')
   .description('The least severe level that is logged, in any case. info means log.');
 
+/** Joi schema of `version`. */
+export const versionSchema = Joi.alternatives(Joi.string(), Joi.number())
+  .default('1')
+  .description("Version of the file's format.");
+
 /** Joi schema of the `global` block. */
 export const globalSchema = Joi.object({
   logLevel,
@@ -33,7 +38,7 @@ export function hubConfigSchema({ drivers, experimentsSchema }: HubConfigSchemas
   });
   return acceptSnakeCase(
     Joi.object({
-      version: Joi.alternatives(Joi.string(), Joi.number()).default('1').description("Version of the file's format."),
+      version: versionSchema,
       global: globalSchema.empty(null).default().description('What holds for the whole hub.'),
       plugins: Joi.object(Object.fromEntries(plugins)).empty(null).default().description('One block per plugin type.'),
       experiments: experimentsSchema.empty(null).default([]),

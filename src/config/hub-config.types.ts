@@ -42,7 +42,7 @@ export interface HubOptions {
   version?: string | number;
   global?: Partial<Omit<HubGlobalConfig, 'logLevel'>> & { logLevel?: string };
   plugins?: Record<string, PluginOptions>;
-  experiments?: object[];
+  experiments?: readonly unknown[];
 }
 
 /** What a configuration is validated against. */

@@ -1,5 +1,6 @@
 import { HubError } from '../core/errors.js';
-import { markSecrets } from '../core/secrets.js';
+import { ownValue } from '../core/schema-walk.js';
+import { markedSecrets, markSecrets } from '../core/secrets.js';
 import { configError, findIssues, joinPath, type ConfigIssue, type ConfigPath } from '../core/validate.js';
 import { findStructureIssues } from './config-structure.js';
 import { hubConfigSchema, LOG_LEVEL_ALIASES } from './hub-config.schema.js';
@@ -46,7 +47,7 @@ export function finishHubConfig<Experiment>(
     const before = new Set(issues.map((issue) => issue.path));
     issues.push(...withLines(found.issues, origin).filter((issue) => !before.has(issue.path)));
     if (issues.length > 0) throw configError(issues, source);
-    return filled(found.value as HubConfig<Experiment>, origin);
+    return filled(found.value as HubConfig<Experiment>, value, origin);
   } catch (error) {
     if (HubError.is(error)) throw error;
     // No cause: its message may quote a value.
@@ -92,11 +93,19 @@ function withLines(
   });
 }
 
-function filled<Experiment>(config: HubConfig<Experiment>, origin: ConfigOrigin | undefined): HubConfig<Experiment> {
+function filled<Experiment>(
+  config: HubConfig<Experiment>,
+  given: unknown,
+  origin: ConfigOrigin | undefined,
+): HubConfig<Experiment> {
   const level: string = config.global.logLevel;
   const logLevel = (
     Object.hasOwn(LOG_LEVEL_ALIASES, level) ? LOG_LEVEL_ALIASES[level as keyof typeof LOG_LEVEL_ALIASES] : level
   ) as HubLogLevel;
-  for (const plugin of Object.values(config.plugins)) markSecrets(plugin.config, origin?.secrets ?? []);
+  for (const [type, plugin] of Object.entries(config.plugins)) {
+    // A loaded configuration that is validated again (forRootAsync) keeps its marks, though its blocks are copied.
+    const before = markedSecrets(ownValue(ownValue(ownValue(given, 'plugins'), type), 'config'));
+    markSecrets(plugin.config, [...before, ...(origin?.secrets ?? [])]);
+  }
   return { ...config, version: String(config.version), global: { ...config.global, logLevel } };
 }

@@ -45,6 +45,9 @@ const COMMON_KEYS = {
   initTimeout: Joi.number().integer().min(1).default(15_000).description('Deadline of initialize(), in ms.'),
 };
 
+/** Joi schema of the keys of a plugin block that all drivers share. */
+export const pluginBlockSchema = Joi.object(COMMON_KEYS);
+
 /** Joi schema of one plugin block, composed from the drivers of that type; snake_case keys are accepted. */
 export function pluginSchema(type: string, drivers: readonly DriverDescriptor[]): Joi.ObjectSchema {
   const table = [...driverTable(type, drivers).values()];

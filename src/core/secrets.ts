@@ -9,6 +9,11 @@ export function markSecrets(config: object, secrets: readonly string[]): void {
   if (secrets.length > 0) marked.set(config, [...(marked.get(config) ?? []), ...secrets]);
 }
 
+/** What {@link markSecrets} noted for `config`. */
+export function markedSecrets(config: unknown): readonly string[] {
+  return typeof config === 'object' && config !== null ? (marked.get(config) ?? []) : [];
+}
+
 /**
  * The secrets in `value`: strings and numbers at (and below) every place that `schema` marks with
  * `.meta({ secret: true })`, passwords in URLs, and what {@link markSecrets} noted. Either spelling of a key is found.
@@ -33,7 +38,7 @@ function collect(
     return;
   }
   if (typeof value !== 'object' || value === null || open.has(value)) return;
-  for (const text of marked.get(value) ?? []) for (const form of formsOf(text)) secrets.add(form);
+  for (const text of markedSecrets(value)) for (const form of formsOf(text)) secrets.add(form);
   open.add(value);
   for (const [key, item] of Object.entries(value)) {
     collect(schemasOf(schemas, value, key), item, secret, secrets, open);
