@@ -1,0 +1,102 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { HubError } from '../../../core/errors.js';
+import { IN_MEMORY } from '../../../embedded/store.options.js';
+import { invalid } from '../../mlops.validation.js';
+import type { LocalMLOpsOptions } from './local.options.js';
+
+/** MLflow's column for the artifact URI of a run has 200 characters; this is what a run adds to its experiment's. */
+const RUN_URI_LIMIT = 200;
+const RUN_SUFFIX = `/${'0'.repeat(32)}/artifacts`.length;
+const LONGEST_ID = 10;
+
+/** Where artifacts may lie, as `file://` URIs in the database and as folders on the disk. */
+export class ArtifactFolders {
+  private constructor(
+    /** The folder below which experiments get theirs by default. */
+    readonly root: string,
+    private readonly others: readonly string[],
+    private readonly temporary: boolean,
+  ) {}
+
+  /** Makes the folder. `CONFIG_INVALID` when its path is too long for MLflow's columns. */
+  static open({ dataDir, artifactRoots }: LocalMLOpsOptions): ArtifactFolders {
+    const temporary = dataDir === IN_MEMORY;
+    const folder = temporary ? mkdtempSync(join(tmpdir(), 'experiment-hub-')) : resolve(dataDir, 'artifacts');
+    try {
+      mkdirSync(folder, { recursive: true });
+    } catch (cause) {
+      throw new HubError('UNAVAILABLE', `the artifact folder ${folder} cannot be made.`, { cause });
+    }
+    const root = realpathSync(folder);
+    const length = pathToFileURL(root).href.length + 1 + LONGEST_ID + RUN_SUFFIX;
+    if (length > RUN_URI_LIMIT) {
+      if (temporary) rmSync(root, { recursive: true, force: true });
+      throw new HubError(
+        'CONFIG_INVALID',
+        `the path of dataDir is too long by ${length - RUN_URI_LIMIT} characters: MLflow keeps artifact URIs in ` +
+          `${RUN_URI_LIMIT}, and ${root} leaves no room for experiment and run. Choose a shorter dataDir.`,
+      );
+    }
+    return new ArtifactFolders(
+      root,
+      (artifactRoots ?? []).map((other) => resolve(other)),
+      temporary,
+    );
+  }
+
+  /** The artifact location of an experiment that names none. */
+  locationOf(experimentId: number): string {
+    return `${pathToFileURL(this.root).href}/${experimentId}`;
+  }
+
+  /** Checks a location that the caller names; see {@link folderOf}. */
+  checkLocation(location: string): string {
+    if (typeof location !== 'string') throw invalid('an artifact location has to be a string.');
+    const uri = isAbsolute(location) ? pathToFileURL(location).href : location;
+    const folder = this.#folder(uri);
+    if (folder === undefined) {
+      throw invalid(
+        `the artifact location ${JSON.stringify(location)} has to be a folder or file:// URI within ${this.root} or one ` +
+          'of the artifactRoots in the options.',
+      );
+    }
+    const trimmed = uri.replace(/\/+$/, '');
+    if (trimmed.length + RUN_SUFFIX <= RUN_URI_LIMIT) return trimmed;
+    throw invalid(`the artifact location may have ${RUN_URI_LIMIT - RUN_SUFFIX} characters, not ${trimmed.length}.`);
+  }
+
+  /** The folder that an artifact URI of the database means. `UNSUPPORTED` for places this driver may not touch. */
+  folderOf(uri: string): string {
+    const folder = this.#folder(uri);
+    if (folder !== undefined) return folder;
+    throw new HubError(
+      'UNSUPPORTED',
+      `the artifacts lie at ${uri}, outside of ${this.root}. Allow a folder by artifactRoots in the options; use the ` +
+        'mlflow driver for other kinds of storage.',
+    );
+  }
+
+  /** Removes the folder when it was made for a database in memory. */
+  close(): void {
+    if (this.temporary) rmSync(this.root, { recursive: true, force: true });
+  }
+
+  #folder(uri: string): string | undefined {
+    if (!uri.startsWith('file:') || !URL.canParse(uri)) return undefined;
+    try {
+      const folder = fileURLToPath(uri);
+      return [this.root, ...this.others].some((root) => isBelow(folder, root)) ? folder : undefined;
+    } catch {
+      // A host name, or an encoded slash.
+      return undefined;
+    }
+  }
+}
+
+function isBelow(folder: string, root: string): boolean {
+  const path = relative(root, folder);
+  return path !== '..' && !path.startsWith(`..${sep}`) && !isAbsolute(path);
+}

@@ -1,0 +1,158 @@
+import { throwIfAborted } from '../../../core/deadline.js';
+import { HubError } from '../../../core/errors.js';
+import { checkBatch, checkDataset, checkText, LIMITS, type CheckedBatch } from '../../mlops.validation.js';
+import type { DatasetInput, Metric, RunBatch } from '../../mlops.types.js';
+import type { LocalDatabase, SqlValue } from './local.database.js';
+import type { GroupCommit } from './local.group-commit.js';
+import { insertInput } from './local.inputs.js';
+import type { RunRow } from './local.run-reader.js';
+
+/** Points per INSERT statement, and per page of a history. */
+const INSERT_ROWS = 50;
+const PAGE_ROWS = 5_000;
+
+const COLUMNS = 'key, value, timestamp, run_uuid, step, is_nan';
+const ROW = '(?, ?, ?, ?, ?, ?)';
+const INSERT_ONE = `INSERT OR IGNORE INTO metrics (${COLUMNS}) VALUES ${ROW}`;
+const INSERT_MANY = `INSERT OR IGNORE INTO metrics (${COLUMNS}) VALUES ${Array(INSERT_ROWS).fill(ROW).join(', ')}`;
+
+/** How the row of a run is found. */
+export interface RunLookup {
+  require(runId: string): RunRow;
+  requireActive(runId: string): RunRow;
+}
+
+type Position = [step: number, timestamp: number, value: number, isNan: number];
+
+/** What is logged to runs: metrics, params, tags and inputs. */
+export class LocalRunLog {
+  constructor(
+    private readonly db: LocalDatabase,
+    private readonly commits: GroupCommit,
+    private readonly runs: RunLookup,
+  ) {}
+
+  async batch(runId: string, batch: RunBatch): Promise<void> {
+    await this.write(runId, checkBatch(batch));
+  }
+
+  /** Stores a checked batch. */
+  async write(runId: string, batch: CheckedBatch): Promise<void> {
+    await this.commits.write(() => {
+      this.runs.requireActive(runId);
+      this.insert(runId, batch);
+    });
+  }
+
+  async inputs(runId: string, datasets: readonly DatasetInput[]): Promise<void> {
+    const checked = datasets.map(checkDataset);
+    await this.commits.write(() => {
+      const { experiment_id: experimentId } = this.runs.requireActive(runId);
+      for (const dataset of checked) insertInput(this.db, runId, experimentId, dataset);
+    });
+  }
+
+  /** The points of a metric in pages, so that a long history needs little memory. */
+  async *history(runId: string, key: string, signal?: AbortSignal): AsyncGenerator<Metric> {
+    throwIfAborted(signal);
+    await this.commits.read(() => this.runs.require(runId));
+    let after: Position | undefined;
+    for (;;) {
+      throwIfAborted(signal);
+      const page = await this.commits.read(() => this.#page(runId, key, after));
+      for (const [step, timestamp, value, isNan] of page) {
+        throwIfAborted(signal);
+        yield { key, value: isNan ? NaN : value, timestamp, step };
+      }
+      after = page.at(-1);
+      if (page.length < PAGE_ROWS) return;
+    }
+  }
+
+  /** Inserts the items of a batch. Only inside `write`. */
+  insert(runId: string, { params, metrics, tags }: CheckedBatch): void {
+    for (const [key, value] of params) this.#insertParam(runId, key, value);
+    this.#insertMetrics(runId, metrics);
+    for (const [key, value] of tags) this.#setTag(runId, key, value);
+  }
+
+  #page(runId: string, key: string, after: Position | undefined): Position[] {
+    const [more, position]: [string, SqlValue[]] =
+      after === undefined ? ['', []] : ['AND (step, timestamp, value, is_nan) > (?, ?, ?, ?)', after];
+    return this.db.arrays<Position>(
+      `SELECT step, timestamp, value, is_nan FROM metrics WHERE run_uuid = ? AND key = ? ${more}
+       ORDER BY step, timestamp, value, is_nan LIMIT ${PAGE_ROWS}`,
+      runId,
+      key,
+      ...position,
+    );
+  }
+
+  #insertParam(runId: string, key: string, value: string): void {
+    const added = this.db.run(
+      'INSERT OR IGNORE INTO params (key, value, run_uuid) VALUES (?, ?, ?)',
+      key,
+      value,
+      runId,
+    );
+    if (added > 0) return;
+    const stored = this.db.get<{ value: string }>(
+      'SELECT value FROM params WHERE run_uuid = ? AND key = ?',
+      runId,
+      key,
+    );
+    if (stored?.value === value) return;
+    throw new HubError(
+      'CONFLICT',
+      `the param ${JSON.stringify(key)} of run ${runId} has another value already. Params are written once: use a tag ` +
+        'or a metric for what changes.',
+    );
+  }
+
+  #insertMetrics(runId: string, metrics: readonly Metric[]): void {
+    const latest = new Map<string, Metric>();
+    const whole = metrics.length - (metrics.length % INSERT_ROWS);
+    for (let start = 0; start < whole; start += INSERT_ROWS) {
+      const rows = metrics.slice(start, start + INSERT_ROWS);
+      this.db.run(INSERT_MANY, ...rows.flatMap((metric) => rowOf(runId, metric)));
+    }
+    for (const metric of metrics.slice(whole)) this.db.run(INSERT_ONE, ...rowOf(runId, metric));
+    for (const metric of metrics) {
+      const best = latest.get(metric.key);
+      if (best === undefined || isLater(metric, best)) latest.set(metric.key, metric);
+    }
+    for (const metric of latest.values()) this.#setLatest(runId, metric);
+  }
+
+  #setLatest(runId: string, metric: Metric): void {
+    this.db.run(
+      `INSERT INTO latest_metrics (${COLUMNS}) VALUES ${ROW}
+       ON CONFLICT (key, run_uuid) DO UPDATE
+       SET value = excluded.value, timestamp = excluded.timestamp, step = excluded.step, is_nan = excluded.is_nan
+       WHERE (excluded.step, excluded.timestamp, excluded.value)
+         > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)`,
+      ...rowOf(runId, metric),
+    );
+  }
+
+  #setTag(runId: string, key: string, value: string): void {
+    if (this.db.run('UPDATE tags SET value = ? WHERE run_uuid = ? AND key = ?', value, runId, key) === 0) {
+      this.db.run('INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)', key, value, runId);
+    }
+    if (key !== 'mlflow.runName') return;
+    // MLflow shows the column and searches the tag: they have to say the same.
+    this.db.run('UPDATE runs SET name = ? WHERE run_uuid = ?', checkText(value, "a run's name", LIMITS.runName), runId);
+  }
+}
+
+/** NaN is stored as 0 with a flag, as MLflow does. */
+function rowOf(runId: string, { key, value, timestamp, step }: Metric): SqlValue[] {
+  const isNan = Number.isNaN(value);
+  return [key, isNan ? 0 : value, timestamp, runId, step, isNan ? 1 : 0];
+}
+
+function isLater(a: Metric, b: Metric): boolean {
+  if (a.step !== b.step) return a.step > b.step;
+  if (a.timestamp !== b.timestamp) return a.timestamp > b.timestamp;
+  return (a.value || 0) > (b.value || 0);
+}
