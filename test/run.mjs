@@ -58,10 +58,11 @@ async function provideServices() {
 }
 
 async function checkSources() {
+  // The examples import the package by its own name, as a user does: their types come from the build.
+  await step('build', 'nest', ['build']);
   await step('types', 'tsc', ['-p', 'tsconfig.json']);
   await step('lint', 'oxlint', ['--type-aware', '--deny-warnings']);
   await step('format', 'prettier', ['--check', '--log-level', 'warn', '.']);
-  await step('build', 'nest', ['build']);
 }
 
 /** Runs the suites; resolves to the counts of Vitest's own JSON report. */

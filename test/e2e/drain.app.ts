@@ -31,7 +31,9 @@ class AppController {
 }
 
 @Module({
-  imports: [ExperimentHubModule.forRoot({ config: { plugins: { mlops: local, datastream: local, taskqueue: local } } })],
+  imports: [
+    ExperimentHubModule.forRoot({ config: { plugins: { mlops: local, datastream: local, taskqueue: local } } }),
+  ],
   controllers: [AppController],
   providers: [SlowTask],
 })

@@ -62,13 +62,22 @@ describe.each(Object.entries(adapters))('health over HTTP on %s', (_name, adapte
     const first = await boot(ExperimentHubModule.forRoot({ config: config(folder) }));
     const other = await mkdtemp(join(folder, 'other-'));
     const options: HubOptions = config(other, local(folder, { required: false }));
-    const { app, get } = await boot(ExperimentHubModule.forRoot({ config: options, health: { details: true, cacheFor: 0 } }));
+    const { app, get } = await boot(
+      ExperimentHubModule.forRoot({ config: options, health: { details: true, cacheFor: 0 } }),
+    );
     const health = await get('/health');
-    expect(health).toMatchObject({ status: 200, body: { status: 'degraded', details: { taskqueue: { status: 'degraded' } } } });
+    expect(health).toMatchObject({
+      status: 200,
+      body: { status: 'degraded', details: { taskqueue: { status: 'degraded' } } },
+    });
     expect(health.body.details['taskqueue']?.['message']).toContain(`in use by`);
     expect(await get('/health/ready')).toMatchObject({ status: 200, body: { status: 'ok' } });
     expect(app.get(ExperimentHub).plugins()).toContainEqual(
-      expect.objectContaining({ type: 'taskqueue', state: 'down', lastError: expect.objectContaining({ code: 'STORE_LOCKED' }) }),
+      expect.objectContaining({
+        type: 'taskqueue',
+        state: 'down',
+        lastError: expect.objectContaining({ code: 'STORE_LOCKED' }),
+      }),
     );
     await first.app.close();
     await expect.poll(async () => (await get('/health')).body.status, { timeout: 10_000 }).toBe('ok');
@@ -77,7 +86,9 @@ describe.each(Object.entries(adapters))('health over HTTP on %s', (_name, adapte
   it('a required plugin that could not start ends the boot with its own error', async () => {
     const file = join(folder, 'not-a-folder');
     await writeFile(file, '');
-    const failure = await boot(ExperimentHubModule.forRoot({ config: config(join(file, 'data')) })).catch((e: unknown) => e);
+    const failure = await boot(ExperimentHubModule.forRoot({ config: config(join(file, 'data')) })).catch(
+      (e: unknown) => e,
+    );
     expect(HubError.is(failure, 'UNAVAILABLE')).toBe(true);
     await boot(ExperimentHubModule.forRoot({ config: config(folder) }));
   });
@@ -87,7 +98,10 @@ describe.each(Object.entries(adapters))('health over HTTP on %s', (_name, adapte
       ExperimentHubModule.forRoot({ config: config(folder), health: { cacheFor: 0, details: true } }),
     );
     await app.get(DataStreamPlugin).shutdown();
-    expect(await get('/health')).toMatchObject({ status: 503, body: { status: 'error', error: { datastream: { status: 'down' } } } });
+    expect(await get('/health')).toMatchObject({
+      status: 503,
+      body: { status: 'error', error: { datastream: { status: 'down' } } },
+    });
     expect(await get('/health/ready')).toMatchObject({ status: 503 });
     expect(await get('/health/live')).toMatchObject({ status: 200 });
     await app.get(DataStreamPlugin).initialize();

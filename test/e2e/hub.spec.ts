@@ -1,4 +1,11 @@
-import { Global, Injectable, Module, type DynamicModule, type INestApplicationContext, type Type } from '@nestjs/common';
+import {
+  Global,
+  Injectable,
+  Module,
+  type DynamicModule,
+  type INestApplicationContext,
+  type Type,
+} from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
@@ -102,7 +109,11 @@ describe('the hub', () => {
     @Module({ providers: [Options], exports: [Options] })
     class OptionsModule {}
     const byClass = ExperimentHubModule.forRootAsync({ useClass: Options, health: false });
-    const existing = ExperimentHubModule.forRootAsync({ useExisting: Options, imports: [OptionsModule], health: false });
+    const existing = ExperimentHubModule.forRootAsync({
+      useExisting: Options,
+      imports: [OptionsModule],
+      health: false,
+    });
     process.env['HUB_DATA_DIR'] = ':memory:';
     const namespaced = ExperimentHubModule.forRootAsync({
       imports: [ConfigModule.forRoot({ load: [hubConfig], ignoreEnvFile: true })],
@@ -156,7 +167,9 @@ describe('the hub', () => {
     await expect(hub.registerPlugin(required, { required: true })).rejects.toThrow('no store');
     const optional = Object.assign(new FeatureStore(), { failures: 1 });
     await hub.registerPlugin(optional);
-    expect(hub.plugins()).toContainEqual(expect.objectContaining({ type: 'featurestore', state: 'down', required: false }));
+    expect(hub.plugins()).toContainEqual(
+      expect.objectContaining({ type: 'featurestore', state: 'down', required: false }),
+    );
     await expect.poll(() => optional.phase, { timeout: 5_000 }).toBe('open');
   });
 
@@ -179,6 +192,11 @@ describe('the hub', () => {
     const app = await module.init();
     apps.push(app);
     expect(app.get(MLOpsPlugin)).toBe(fake);
-    expect(app.get(ExperimentHub).plugins().map(({ type }) => type)).not.toContain('mlops');
+    expect(
+      app
+        .get(ExperimentHub)
+        .plugins()
+        .map(({ type }) => type),
+    ).not.toContain('mlops');
   });
 });

@@ -19,16 +19,19 @@ describe('docker-compose.yml', () => {
     expect(Object.keys(services)).toEqual(['rabbitmq', 'redis', 'postgres', 'mlflow', 'worker']);
   });
 
-  it.each(Object.entries(services))('%s is pinned, healthy by a check, and open to this machine only', (_name, service) => {
-    for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
-    expect(service.healthcheck?.test?.length).toBeGreaterThan(1);
-    const base = /^FROM (\S+)$/m.exec(service.build?.dockerfile_inline ?? '')?.[1] ?? service.image;
-    expect(base).toMatch(/:\d+\.\d+(\.\d+)?(-[a-z0-9-]+)*$/);
-    for (const [, version] of (service.build?.dockerfile_inline ?? '').matchAll(/pip install .*? (\S+)$/gm)) {
-      expect(version).toMatch(/==|requirements\.txt/);
-    }
-    for (const volume of service.volumes ?? []) expect(volumes).toHaveProperty(volume.split(':')[0] ?? '');
-  });
+  it.each(Object.entries(services))(
+    '%s is pinned, healthy by a check, and open to this machine only',
+    (_name, service) => {
+      for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
+      expect(service.healthcheck?.test?.length).toBeGreaterThan(1);
+      const base = /^FROM (\S+)$/m.exec(service.build?.dockerfile_inline ?? '')?.[1] ?? service.image;
+      expect(base).toMatch(/:\d+\.\d+(\.\d+)?(-[a-z0-9-]+)*$/);
+      for (const [, version] of (service.build?.dockerfile_inline ?? '').matchAll(/pip install .*? (\S+)$/gm)) {
+        expect(version).toMatch(/==|requirements\.txt/);
+      }
+      for (const volume of service.volumes ?? []) expect(volumes).toHaveProperty(volume.split(':')[0] ?? '');
+    },
+  );
 
   it('keeps Redis from losing jobs and speaks psycopg2 to PostgreSQL', () => {
     expect(services['redis']?.command).toEqual(expect.arrayContaining(['noeviction', 'yes']));

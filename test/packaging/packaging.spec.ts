@@ -40,28 +40,42 @@ describe('exports', () => {
   });
 
   it('points to files that exist', () => {
-    const targets = Object.values(pkg.exports).flatMap((entry) => (typeof entry === 'string' ? [entry] : Object.values(entry)));
+    const targets = Object.values(pkg.exports).flatMap((entry) =>
+      typeof entry === 'string' ? [entry] : Object.values(entry),
+    );
     expect(targets.filter((target) => !existsSync(join(root, target)))).toEqual([]);
   });
 
   it.each(driverFolders)('$key: folder, export, descriptor and subpath have one name', async ({ type, name, key }) => {
-    const load = async (file: string) => (await import(pathToFileURL(join(root, 'dist', file)).href)) as Record<string, unknown>;
+    const load = async (file: string) =>
+      (await import(pathToFileURL(join(root, 'dist', file)).href)) as Record<string, unknown>;
     const listed = await load(`${type}/drivers/index.js`);
     const entry = pkg.exports[`./${key}`];
     const alone = await load((typeof entry === 'object' ? entry.default : '').replace('./dist/', ''));
     expect(listed[name]).toMatchObject({ type, name });
     expect(alone['default']).toBe(listed[name]);
-    expect(Object.keys(listed).sort()).toEqual(driverFolders.flatMap((folder) => (folder.type === type ? [folder.name] : [])).sort());
+    expect(Object.keys(listed).sort()).toEqual(
+      driverFolders.flatMap((folder) => (folder.type === type ? [folder.name] : [])).sort(),
+    );
   });
 });
 
 describe('what is published', () => {
   it('holds the build and the papers, but no spec', async () => {
     const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
-    const answer = JSON.parse(await run('npm', args, { timeout: 60_000, cwd: root })) as { files: { path: string }[] }[];
+    const answer = JSON.parse(await run('npm', args, { timeout: 60_000, cwd: root })) as {
+      files: { path: string }[];
+    }[];
     const files = answer[0]?.files.map(({ path }) => path) ?? [];
     expect(files).toEqual(
-      expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json', 'dist/index.js', 'dist/index.d.ts']),
+      expect.arrayContaining([
+        'LICENSE',
+        'README.md',
+        'CHANGELOG.md',
+        'package.json',
+        'dist/index.js',
+        'dist/index.d.ts',
+      ]),
     );
     expect(files.filter((path) => /\.spec\.|^(src|test|examples|docs)\//.test(path))).toEqual([]);
   });
