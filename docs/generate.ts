@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { format, resolveConfig } from 'prettier';
-import { generateConfigDocs } from './generate-config.js';
+import { renderConfigDocs } from './generate-config.js';
 import { driverDocs } from './generate/drivers.js';
 import { errorDocs } from './generate/errors.js';
 
@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** All generated files: path from the project's root → content, formatted as `prettier --check` wants it. */
 export async function generateDocs(): Promise<Record<string, string>> {
   const raw: Record<string, string> = {
-    ...(await generateConfigDocs()),
+    ...(await renderConfigDocs()),
     'docs/drivers.md': await driverDocs(),
     'docs/errors.md': errorDocs(),
   };

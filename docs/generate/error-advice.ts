@@ -13,7 +13,8 @@ export const ERROR_ADVICE: Record<HubErrorCode, string> = {
   CLOSED: 'Call after `onModuleInit` of the hub and before its shutdown; check for a missing `await`.',
   TIMEOUT: 'Try again or raise the deadline. Whether the call took effect is unknown unless the method says so.',
   ABORTED: 'Nothing: the caller asked for it.',
-  UNAVAILABLE: 'Try again later. The hub reconnects by itself; `/health` and `hub.plugins()` say what is wrong.',
+  UNAVAILABLE:
+    'Try again later. `/health` and `hub.plugins()` say what is wrong; an optional plugin comes back by itself.',
   UNSUPPORTED: 'Pick a driver that can ([drivers](drivers.md)), or look at `plugin.supports` before the call.',
   INVALID_ARGUMENT: 'Mend the call: the message names the argument and what is expected.',
   PAYLOAD_INVALID:
