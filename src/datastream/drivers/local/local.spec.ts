@@ -3,23 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'vitest';
 import { datastreamContract } from '../../datastream.contract.js';
-import type { DataStreamPlugin } from '../../datastream.plugin.js';
 import { LocalDataStreamPlugin } from './local.plugin.js';
 
+class Subject extends LocalDataStreamPlugin {
+  constructor(readonly folder: string) {
+    super({ dataDir: folder, durability: 'process', maxPayloadBytes: 1_048_576, queues: [] });
+  }
+}
 const runner = { describe, it, beforeEach, afterEach };
-const open = (dataDir: string): LocalDataStreamPlugin =>
-  new LocalDataStreamPlugin({ dataDir, durability: 'process', maxPayloadBytes: 1_048_576, queues: [] });
-const folders = new Map<DataStreamPlugin, string>();
-const on = (folder: string) => {
-  const plugin = open(folder);
-  folders.set(plugin, folder);
-  return plugin;
-};
-const folderOf = (plugin: DataStreamPlugin): string => folders.get(plugin) ?? '';
 
 datastreamContract(runner, 'local, on disk', {
-  create: async () => on(await mkdtemp(join(tmpdir(), 'hub-stream-'))),
-  reopen: async (plugin) => on(folderOf(plugin)),
-  cleanup: async (plugin) => rm(folderOf(plugin), { recursive: true }),
+  create: async () => new Subject(await mkdtemp(join(tmpdir(), 'hub-stream-'))),
+  reopen: async (plugin) => new Subject((plugin as Subject).folder),
+  cleanup: async (plugin) => rm((plugin as Subject).folder, { recursive: true }),
 });
-datastreamContract(runner, 'local, in memory', { create: async () => open(':memory:') });
+datastreamContract(runner, 'local, in memory', { create: async () => new Subject(':memory:') });
