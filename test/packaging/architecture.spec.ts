@@ -80,7 +80,8 @@ describe('architecture', () => {
   });
 
   it('no production code ends the process', () => {
-    const production = files.filter(({ path }) => !path.endsWith('.spec.ts'));
+    // A contract suite has a task that kills its worker on purpose.
+    const production = files.filter(({ path }) => !/\.spec\.ts$|^src\/\w+\/contract\//.test(path));
     expect(production.flatMap(({ path, text }) => (/process\.exit\(/.test(text) ? [path] : []))).toEqual([]);
   });
 });

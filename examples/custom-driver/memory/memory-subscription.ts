@@ -55,7 +55,7 @@ export class MemorySubscription implements Subscription {
   async close(): Promise<void> {
     this.stop();
     const own = currentWork.getStore();
-    await Promise.all([...this.#running].map(([work, done]) => (work === own ? undefined : done)));
+    await Promise.all([...this.#running].flatMap(([work, done]) => (work === own ? [] : [done])));
   }
 
   /** Takes nothing more; handlers that run go on. */
