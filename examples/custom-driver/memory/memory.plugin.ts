@@ -73,8 +73,8 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
 
   async queueInfo(name: string): Promise<QueueInfo> {
     const queue = this.#queue(name, 'queueInfo');
-    const consumers = [...this.#subscriptions].filter((one) => one.queue === name && one.state !== 'closed').length;
-    return { name, ...queue.counts(), consumers };
+    const consumers = this.#open().filter((one) => one.queue === name);
+    return { name, ...queue.counts(), consumers: consumers.length };
   }
 
   async flushQueue(name: string): Promise<number> {
@@ -104,7 +104,7 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
   }
 
   async subscribe(name: string, handler: DataHandler, options: SubscribeOptions = {}): Promise<Subscription> {
-    const queue = this.#queue(name, 'subscribe');
+    const queue = this.#intake(name, 'subscribe');
     const plan = resolveSubscribe(name, handler, options, this.#source('subscribe'));
     const concurrency = Math.min(plan.concurrency, plan.prefetch);
     return this.#consume(
@@ -115,7 +115,7 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
   }
 
   async subscribeBatch(name: string, handler: DataBatchHandler, options: SubscribeBatchOptions): Promise<Subscription> {
-    const queue = this.#queue(name, 'subscribeBatch');
+    const queue = this.#intake(name, 'subscribeBatch');
     const plan = resolveSubscribeBatch(name, handler, options, this.#source('subscribeBatch'));
     return this.#consume(new MemorySubscription(queue, { ...plan, concurrency: 1 }, handler));
   }
@@ -156,7 +156,7 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
   }
 
   protected override async onHealthCheck(): Promise<JsonObject> {
-    return { queues: this.#queues.size, consumers: this.#subscriptions.size };
+    return { queues: this.#queues.size, consumers: this.#open().length };
   }
 
   async #send(
@@ -199,6 +199,10 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
     return subscription;
   }
 
+  #open(): MemorySubscription[] {
+    return [...this.#subscriptions].filter(({ state }) => state !== 'closed');
+  }
+
   #forget(subscription: MemorySubscription): void {
     subscription.abandon();
     this.#subscriptions.delete(subscription);
@@ -210,6 +214,13 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
     const queue = this.#queues.get(name);
     if (queue !== undefined) return queue;
     throw this.error('NOT_FOUND', operation, `there is no queue "${name}". Create it with createQueue("${name}").`);
+  }
+
+  /** The queue for a new consumer; while the plugin drains there is none. */
+  #intake(name: string, operation: string): MemoryQueue {
+    const queue = this.#queue(name, operation);
+    if (this.phase !== 'draining') return queue;
+    throw this.error('CLOSED', operation, 'the plugin is shutting down and takes no new consumers.');
   }
 
   #full(queue: MemoryQueue, operation: string): Error {
