@@ -43,22 +43,26 @@ export class ThreadPool implements TaskRunner {
   }
 
   /**
-   * Loads a module in a thread of its own and returns its tasks; a module that hangs while it loads harms nothing.
+   * Loads a module in a thread and returns its tasks; a module that hangs while it loads harms nothing.
    * Rejects with `INVALID_ARGUMENT` or `TIMEOUT`.
    */
   async list(module: TaskModule): Promise<ListedTask[]> {
+    // Never one that has worked before: the module's own first import must not meet what tasks left behind.
     const thread = new WorkerThread();
     this.#all.add(thread);
     try {
-      return await withDeadline(
+      const tasks = await withDeadline(
         thread.list(module),
         LOAD_TIMEOUT,
         () =>
           new HubError('TIMEOUT', `the task module ${module.url} did not load within ${LOAD_TIMEOUT} ms.`, this.source),
       );
-    } finally {
+      this.#release(thread);
+      return tasks;
+    } catch (error) {
       this.#all.delete(thread);
       void thread.terminate();
+      throw error;
     }
   }
 
