@@ -17,7 +17,7 @@ interface PluginTypeDocs {
   type: string;
   token: abstract new (...args: never[]) => HubPlugin;
   supports: string;
-  capabilities: Record<string, readonly string[]>;
+  capabilities: Record<string, readonly PropertyKey[]>;
   drivers: readonly DriverDescriptor[];
 }
 
