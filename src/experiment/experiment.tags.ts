@@ -1,0 +1,45 @@
+/**
+ * @internal Where the hub keeps an experiment's state on the MLOps backend. They are a stored format: a hub of a later
+ * version has to read what an earlier one wrote.
+ */
+export const TAG = {
+  /** On runs: {@link KIND}. */
+  kind: 'hub.kind',
+  triggerId: 'hub.trigger_id',
+  triggerReason: 'hub.trigger_reason',
+  /** ms since 1970. */
+  triggerAt: 'hub.trigger_at',
+  taskId: 'hub.task_id',
+  /** Set when the task queue has confirmed the task. */
+  submitted: 'hub.submitted',
+  /** When the training has to have ended, ms since 1970. */
+  deadline: 'hub.deadline',
+  cancelRequested: 'hub.cancel_requested',
+  error: 'hub.error',
+  modelVersion: 'hub.model_version',
+  /** On runs and versions: `promoted` or `refused`. */
+  decision: 'hub.decision',
+  decisionReason: 'hub.decision_reason',
+  decidedAt: 'hub.decided_at',
+  challengerScore: 'hub.challenger_score',
+  championScore: 'hub.champion_score',
+  previousChampion: 'hub.previous_champion',
+  promotedAt: 'hub.promoted_at',
+  promotedBy: 'hub.promoted_by',
+  rolledBackAt: 'hub.rolled_back_at',
+} as const;
+
+/** @internal Values of {@link TAG.kind}. */
+export const KIND = { control: 'control', training: 'training' } as const;
+
+/** @internal Params that claim work begin with this. */
+export const CLAIM_PREFIX = 'hub.claim.';
+
+/** Alias of the version that predicts. */
+export const CHAMPION = 'champion';
+
+/** Folder of the model among its run's artifacts. */
+export const MODEL_PATH = 'model';
+
+/** @internal Artifact with the request that began a training, so that another hub can go on with it. */
+export const REQUEST_PATH = 'hub/request.json';

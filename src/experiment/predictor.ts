@@ -1,0 +1,77 @@
+import { HubError } from '../core/errors.js';
+import type { JsonValue } from '../core/json.js';
+import type { Champion } from './champion.js';
+import type { Prediction, ResolvedExperiment } from './experiment.types.js';
+import type { ModelFiles } from './model-files.js';
+import type { TaskCaller } from './task-caller.js';
+import { parsePredictResult, type PredictKwargs } from './task-contract.js';
+
+/** Options of one prediction. */
+export interface PredictOptions {
+  /** ms, waiting in the queue included. Default: the experiment's `timeouts.predict`. */
+  timeout?: number;
+  /** Predict with this version instead of the champion. */
+  version?: string;
+  signal?: AbortSignal;
+}
+
+/** Predicts rows with the champion, by the predict task. */
+export class Predictor {
+  constructor(
+    private readonly champion: Champion,
+    private readonly files: ModelFiles,
+    private readonly caller: TaskCaller,
+  ) {}
+
+  /**
+   * Predicts all rows in one task. `CONFLICT` before there is a champion, `TASK_FAILED` when the task fails, `TIMEOUT`,
+   * `PAYLOAD_INVALID` for an answer that does not fit the rows.
+   */
+  async predict(experiment: ResolvedExperiment, rows: JsonValue[], options: PredictOptions = {}): Promise<Prediction> {
+    const { version, timeout = experiment.timeouts.predict, signal } = options;
+    const model = await (version === undefined
+      ? this.champion.require(experiment)
+      : this.champion.version(experiment, version));
+    const { name, tasks } = experiment;
+    const answer = { model: { name: model.name, version: model.version } };
+    if (rows.length === 0) return { ...answer, predictions: [], errors: {} };
+    const kwargs: PredictKwargs = { experiment: name, model: await this.files.reference(model), rows };
+    const result = await this.caller.call(experiment, tasks.predict, kwargs, {
+      timeout,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    return { ...answer, ...parsePredictResult(result, rows.length, tasks.predict) };
+  }
+
+  /**
+   * As {@link predict}, but when the task fails it halves the rows and tries again, so that a row that makes it fail ends
+   * among `errors` and the others are predicted.
+   */
+  async predictEach(
+    experiment: ResolvedExperiment,
+    rows: JsonValue[],
+    options: PredictOptions = {},
+  ): Promise<Prediction> {
+    try {
+      return await this.predict(experiment, rows, options);
+    } catch (error) {
+      if (!HubError.is(error, 'TASK_FAILED', 'PAYLOAD_INVALID') || rows.length < 2) throw error;
+    }
+    const middle = Math.ceil(rows.length / 2);
+    const merged: JsonValue[] = [];
+    const errors: Record<string, string> = {};
+    let model: Prediction['model'] | undefined;
+    for (const [offset, part] of [[0, rows.slice(0, middle)] as const, [middle, rows.slice(middle)] as const]) {
+      const answer = await this.predictEach(experiment, part, options).catch((error: unknown): Prediction | null => {
+        if (part.length > 1 || !HubError.is(error, 'TASK_FAILED', 'PAYLOAD_INVALID')) throw error;
+        errors[String(offset)] = error.message;
+        return null;
+      });
+      merged.push(...(answer?.predictions ?? [null]));
+      model ??= answer?.model;
+      for (const [row, why] of Object.entries(answer?.errors ?? {})) errors[String(Number(row) + offset)] = why;
+    }
+    const { model: name } = experiment;
+    return { model: model ?? { name, version: options.version ?? '' }, predictions: merged, errors };
+  }
+}

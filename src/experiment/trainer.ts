@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import { sleep, withDeadline } from '../core/deadline.js';
+import { errorMessage, HubError } from '../core/errors.js';
+import type { MLOpsPlugin } from '../mlops/mlops.plugin.js';
+import type { Run } from '../mlops/mlops.types.js';
+import type { CancelOutcome } from '../taskqueue/taskqueue.types.js';
+import type { TaskQueuePlugin } from '../taskqueue/taskqueue.plugin.js';
+import type { Claims } from './claims.js';
+import { triggerOf, type ExperimentStore } from './experiment-store.js';
+import { KIND, TAG } from './experiment.tags.js';
+import type {
+  ResolvedExperiment,
+  Training,
+  TrainingOutcome,
+  TrainingTrigger,
+  TrainOptions,
+} from './experiment.types.js';
+import type { ModelFiles } from './model-files.js';
+import { Serial } from './serial.js';
+import type { TrainKwargs } from './task-contract.js';
+import type { FollowedTask, StopFollowing, TrainingFollower } from './training-follower.js';
+
+/** How long a claimed start may take before another hub may start instead, in ms. */
+const START_LEASE = 60_000;
+/** How long `cancel` waits for a running task to stop before the training ends without it, in ms. */
+const CANCEL_WAIT = 5_000;
+/** How long past its deadline a run counts as in flight although this hub does not follow it, in ms. */
+const STALE_MARGIN = 60_000;
+
+interface Followed {
+  training: Training;
+  stop: AbortController;
+}
+
+/** Begins trainings, one at a time per experiment, and has them followed to their end. */
+export class Trainer {
+  readonly #followed = new Map<string, Followed>();
+  readonly #serial = new Serial();
+  #stopping = false;
+
+  constructor(
+    private readonly mlops: MLOpsPlugin,
+    private readonly tasks: TaskQueuePlugin,
+    private readonly store: ExperimentStore,
+    private readonly claims: Claims,
+    private readonly files: ModelFiles,
+    private readonly follower: TrainingFollower,
+    private readonly now: () => number,
+  ) {}
+
+  /**
+   * Begins a training and resolves when its task is submitted. The same `triggerId` again gives the training that it
+   * began. `CONFLICT` while another one is in flight, on this or another hub.
+   */
+  async begin(
+    experiment: ResolvedExperiment,
+    reason: TrainingTrigger['reason'],
+    options: TrainOptions,
+  ): Promise<Training> {
+    return this.#serial.run(experiment.name, async () => {
+      if (this.#stopping) throw new HubError('CLOSED', 'the hub is shutting down; no training is begun.');
+      const trigger = { id: options.triggerId ?? randomUUID(), reason, at: options.at ?? this.now() };
+      const trainings = await this.store.trainings(experiment.name, 'ALL');
+      const same = trainings.find((run) => run.tags[TAG.triggerId] === trigger.id);
+      if (same !== undefined) return this.adopt(experiment, same);
+      await this.#ensureNoneInFlight(experiment, trainings);
+      // Numbered by the trainings before it: of two hubs that begin one now, both want the same number.
+      const control = await this.store.controlRun(experiment.name);
+      if (!(await this.claims.claim(control, `training-${trainings.length + 1}`, START_LEASE))) {
+        throw inFlight(experiment.name, 'another hub begins one right now');
+      }
+      return this.#start(experiment, trigger, options);
+    });
+  }
+
+  /** Follows a training that is not followed yet; one that has ended is given with its outcome. */
+  adopt(experiment: ResolvedExperiment, run: Run): Training {
+    const known = this.#followed.get(run.runId);
+    if (known !== undefined) return known.training;
+    const deadline = Number(run.tags[TAG.deadline] ?? this.now());
+    return this.#follow(experiment, { runId: run.runId, taskId: run.tags[TAG.taskId] ?? '', deadline }, triggerOf(run));
+  }
+
+  /** The run that is in flight, on whichever hub, or `null`. */
+  async inFlight(experiment: ResolvedExperiment): Promise<Run | null> {
+    const running = (await this.store.trainings(experiment.name)).find((run) => run.status === 'RUNNING');
+    return running ?? null;
+  }
+
+  /**
+   * Cancels the training in flight: its task is cancelled and its run ends KILLED, at the latest after a few seconds,
+   * also when the task does not listen. `finished` when none is in flight.
+   */
+  async cancel(experiment: ResolvedExperiment): Promise<CancelOutcome> {
+    const run = await this.inFlight(experiment);
+    if (run === null) return 'finished';
+    const { runId, tags } = run;
+    await this.mlops.setTag(runId, TAG.cancelRequested, new Date(this.now()).toISOString());
+    const outcome = await this.tasks.cancel(tags[TAG.taskId] ?? '').catch((error: unknown): CancelOutcome => {
+      if (HubError.is(error, 'NOT_FOUND')) return 'cancelled';
+      throw error;
+    });
+    const followed = this.#followed.get(runId);
+    if (followed !== undefined) {
+      await Promise.race([followed.training.done, sleep(CANCEL_WAIT)]);
+      followed.stop.abort('cancel' satisfies StopFollowing);
+      await followed.training.done;
+    }
+    return outcome;
+  }
+
+  /** Stops following after `timeout` ms at most; what is left goes on by `recover()` of the next hub. */
+  async stop(timeout: number): Promise<void> {
+    this.#stopping = true;
+    const all = Promise.all([...this.#followed.values()].map(({ training }) => training.done));
+    await withDeadline(all, Math.max(1, timeout)).catch(() => undefined);
+    for (const { stop } of this.#followed.values()) stop.abort('stop' satisfies StopFollowing);
+    await all;
+  }
+
+  async #ensureNoneInFlight(experiment: ResolvedExperiment, trainings: readonly Run[]): Promise<void> {
+    for (const run of trainings) {
+      if (run.status !== 'RUNNING' || run.lifecycleStage !== 'active') continue;
+      const deadline = Number(run.tags[TAG.deadline] ?? 0);
+      if (!this.#followed.has(run.runId) && this.now() > deadline + experiment.timeouts.evaluate + STALE_MARGIN) {
+        // Its hub is gone and nobody recovered it: it must not block the experiment for ever.
+        await this.store.endFailed(run.runId, 'FAILED', 'no hub followed it to its end');
+        continue;
+      }
+      throw inFlight(experiment.name, `run ${run.runId}`);
+    }
+  }
+
+  async #start(experiment: ResolvedExperiment, trigger: TrainingTrigger, options: TrainOptions): Promise<Training> {
+    const { name, timeouts, tasks } = experiment;
+    const params = { ...experiment.params, ...options.params };
+    const data = options.data ?? experiment.data;
+    const taskId = randomUUID();
+    const deadline = this.now() + timeouts.train;
+    // The task's id is on the run before the task exists: a hub that finds the run always knows what to look for.
+    const { runId } = await this.mlops.startRun(await this.store.experimentId(name), {
+      params,
+      tags: {
+        [TAG.kind]: KIND.training,
+        [TAG.triggerId]: trigger.id,
+        [TAG.triggerReason]: trigger.reason,
+        [TAG.triggerAt]: trigger.at,
+        [TAG.taskId]: taskId,
+        [TAG.deadline]: deadline,
+      },
+    });
+    try {
+      await this.store.saveRequest(runId, { trigger, params, data });
+      const outputDir = await this.files.outputDir(runId);
+      const kwargs: TrainKwargs = { experiment: name, runId, trigger: { ...trigger }, params, data, outputDir };
+      await this.tasks.submitTask(tasks.train, {
+        taskId,
+        kwargs,
+        expires: timeouts.train,
+        timeLimit: timeouts.train,
+        ...(tasks.queue === undefined ? {} : { queue: tasks.queue }),
+      });
+      await this.mlops.setTag(runId, TAG.submitted, new Date(this.now()).toISOString());
+    } catch (error) {
+      await this.store.endFailed(runId, 'FAILED', errorMessage(error)).catch(() => undefined);
+      throw error;
+    }
+    return this.#follow(experiment, { runId, taskId, deadline }, trigger);
+  }
+
+  #follow(experiment: ResolvedExperiment, task: FollowedTask, trigger: TrainingTrigger): Training {
+    const stop = new AbortController();
+    const done: Promise<TrainingOutcome> = this.follower
+      .follow(experiment, task, stop.signal)
+      .finally(() => this.#followed.delete(task.runId));
+    const training: Training = { runId: task.runId, taskId: task.taskId, trigger, done };
+    this.#followed.set(task.runId, { training, stop });
+    return training;
+  }
+}
+
+function inFlight(name: string, which: string): HubError {
+  return new HubError('CONFLICT', `a training of experiment ${JSON.stringify(name)} is in flight (${which}).`);
+}
