@@ -41,7 +41,7 @@ export function invalid(message: string): HubError {
 
 /** Checks the key of a metric, param or tag: charset, length, and that it equals its normalised path. */
 export function checkKey(key: unknown, what: string): string {
-  const text = checkText(key, `the key of a ${what}`, LIMITS.key, false);
+  const text = checkText(key, `the key ${quote(String(key))} of a ${what}`, LIMITS.key, false);
   if (!/^[\p{L}\p{N}_\-.:/ ]+$/u.test(text)) {
     throw invalid(`the key ${quote(text)} of a ${what} may hold letters, digits and _ - . : / space only.`);
   }
