@@ -5,7 +5,7 @@ import { globalSchema, versionSchema } from '../src/config/hub-config.schema.js'
 import { hubConfigJsonSchema } from '../src/config/index.js';
 import { pluginBlockSchema } from '../src/core/plugin-options.js';
 import type { SchemaDescription } from '../src/core/schema-walk.js';
-import { experimentsSchema } from '../src/experiment/index.js';
+import { experimentsSchema } from '../src/experiment/experiment.schema.js';
 import { builtInDrivers } from '../src/hub/built-in-drivers.js';
 
 const root = new URL('../', import.meta.url);
@@ -60,6 +60,7 @@ function describe(schema: Schema): SchemaDescription {
 
 function rows(schema: Partial<SchemaDescription>, prefix = ''): Row[] {
   return Object.entries(schema.keys ?? {}).flatMap(([key, child]) => {
+    if (child.flags?.presence === 'forbidden') return [];
     const name = `${prefix}${key}`;
     const below = child.items?.[0]?.keys === undefined ? rows(child, `${name}.`) : rows(child.items[0], `${name}[].`);
     return [row(name, child), ...below];

@@ -54,7 +54,8 @@ export function schemasOf(schemas: SchemaDescription[], value: unknown, key: str
 
 /** The keys that the given schemas of one object know. */
 export function knownKeys(schemas: SchemaDescription[]): string[] {
-  return [...new Set(schemas.flatMap(expand).flatMap((schema) => Object.keys(schema.keys ?? {})))];
+  const keys = schemas.flatMap(expand).flatMap((schema) => Object.entries(schema.keys ?? {}));
+  return [...new Set(keys.flatMap(([key, child]) => (child.flags?.presence === 'forbidden' ? [] : [key])))];
 }
 
 function keyOf(schema: SchemaDescription, key: string): SchemaDescription | undefined {
@@ -64,7 +65,8 @@ function keyOf(schema: SchemaDescription, key: string): SchemaDescription | unde
   return name === undefined ? undefined : keys[name];
 }
 
-function expand(schema: SchemaDescription): SchemaDescription[] {
+/** A schema and, for alternatives, all of theirs. */
+export function expand(schema: SchemaDescription): SchemaDescription[] {
   const branches = (schema.matches ?? []).flatMap(outcomes);
   return [schema, ...branches.flatMap(expand)];
 }

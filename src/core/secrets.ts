@@ -1,5 +1,5 @@
 import type { Schema } from 'joi';
-import { schemasOf, type SchemaDescription } from './schema-walk.js';
+import { expand, schemasOf, type SchemaDescription } from './schema-walk.js';
 
 // Secrets that no schema knows of, by the object they were read into. Weak: they go with the configuration.
 const marked = new WeakMap<object, readonly string[]>();
@@ -31,7 +31,8 @@ function collect(
   secrets: Set<string>,
   open: Set<object>,
 ): void {
-  const secret = inherited || schemas.some((schema) => schema.metas?.some((meta) => meta.secret === true));
+  const secret =
+    inherited || schemas.flatMap(expand).some((schema) => schema.metas?.some((meta) => meta.secret === true));
   if (typeof value === 'string' || typeof value === 'number') {
     if (secret) for (const form of formsOf(String(value))) secrets.add(form);
     for (const password of urlPasswords(String(value))) secrets.add(password);

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { resolveRetry, retryDelay } from './retry.js';
+
+describe('retry policy', () => {
+  it('does not retry by default', () => {
+    expect(resolveRetry()).toEqual({ attempts: 1, delay: 1_000, factor: 2, maxDelay: 60_000, jitter: 0 });
+    expect(resolveRetry({ attempts: 3, delay: 0 })).toMatchObject({ attempts: 3, delay: 0, factor: 2 });
+  });
+
+  it('waits longer each time, up to the longest wait', () => {
+    const waits = [1, 2, 3, 4, 100].map((attempt) => retryDelay({ delay: 100, factor: 3, maxDelay: 1_000 }, attempt));
+    expect(waits).toEqual([100, 300, 900, 1_000, 1_000]);
+    expect(retryDelay({ delay: 100 }, 0)).toBe(100);
+    expect(retryDelay({ delay: 50, factor: 1 }, 9)).toBe(50);
+  });
+
+  it('stays finite where the product is not', () => {
+    expect(retryDelay({ delay: 1, factor: 10 }, 10_000)).toBe(60_000);
+  });
+
+  it('draws the share that jitter names', () => {
+    const wait = (jitter: number, random: number) => retryDelay({ delay: 1_000, jitter }, 1, () => random);
+    expect(wait(0, 0.9)).toBe(1_000);
+    expect(wait(0.2, 0)).toBe(1_000);
+    expect(wait(0.2, 0.5)).toBe(900);
+    expect(wait(1, 0.999)).toBe(1);
+  });
+});
