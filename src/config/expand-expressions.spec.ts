@@ -34,6 +34,16 @@ describe('${VAR}', () => {
     }
   });
 
+  it('stays text through aliases and merges too', () => {
+    const config = parse(
+      'plugins:\n  mlops: {}\n  datastream:\n    config: &b\n      data_dir: ${N}\n' +
+        '  taskqueue:\n    config: { <<: *b, limits: { max_items: 1 } }\n',
+      { N: '042' },
+    );
+    expect(config.plugins['datastream']?.config).toMatchObject({ dataDir: '042' });
+    expect(config.plugins['taskqueue']?.config).toMatchObject({ dataDir: '042' });
+  });
+
   it('is read as YAML reads scalars in free maps, unless it is quoted or part of a text', () => {
     const list = (text: string, X: string) => options(`headers:\n        h: ${text}`, { X })['headers'];
     expect(list('${X}', '12')).toEqual({ h: 12 });

@@ -7,11 +7,17 @@ import type { YamlText } from './yaml-document.js';
 const EXPRESSION = /\$\$\{|\$\{([^}]*)(\}?)/g;
 const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
 
+/** A value that YAML reads as a number, boolean or null, and the text that it is. @internal */
+export interface ExpandedText {
+  text: string;
+  value: unknown;
+}
+
 /** What {@link expandExpressions} found. @internal */
 export interface Expansion {
   issues: ConfigIssue[];
   /** See `ConfigOrigin.texts`. */
-  texts: Map<string, { path: ConfigPath; text: string }>;
+  texts: Map<string, ExpandedText>;
   /** See `ConfigOrigin.secrets`. */
   secrets: string[];
 }
@@ -54,7 +60,7 @@ export function expandExpressions(
       });
       const whole = node.type === 'PLAIN' && !fromFile && /^\$\{[^}]*\}$/.test(node.value);
       node.value = whole ? coreScalar(text, document) : text;
-      if (whole && node.value !== text) expansion.texts.set(joinPath(path), { path, text });
+      if (whole && node.value !== text) expansion.texts.set(joinPath(path), { text, value: node.value });
     },
   });
   return expansion;

@@ -12,7 +12,8 @@ export const DEFAULT_CONFIG_PATH = 'config/hub_config.yaml';
 /**
  * Reads, expands and validates the configuration file: `path`, or `HUB_CONFIG_PATH`, or `config/hub_config.yaml`. When
  * that last one does not exist, the answer is the defaults. Synchronous: it runs once, before the application exists.
- * Throws `CONFIG_INVALID` with every fault in `details.issues`, and nothing else.
+ * Throws `CONFIG_INVALID` with every fault in `details.issues`; and `ALREADY_EXISTS` when two of the drivers carry one
+ * name.
  */
 export function loadHubConfig<Experiment = unknown>(options: LoadHubConfigOptions): HubConfig<Experiment> {
   const env = options.env ?? process.env;
@@ -24,7 +25,8 @@ export function loadHubConfig<Experiment = unknown>(options: LoadHubConfigOption
 
 /**
  * Expands and validates a configuration given as YAML text.
- * Throws `CONFIG_INVALID` with every fault in `details.issues`, and nothing else.
+ * Throws `CONFIG_INVALID` with every fault in `details.issues`; and `ALREADY_EXISTS` when two of the drivers carry one
+ * name.
  */
 export function parseHubConfig<Experiment = unknown>(
   text: string,

@@ -2,6 +2,7 @@ import { HubError } from '../core/errors.js';
 import { ownValue } from '../core/schema-walk.js';
 import { markedSecrets, markSecrets } from '../core/secrets.js';
 import { configError, findIssues, joinPath, type ConfigIssue, type ConfigPath } from '../core/validate.js';
+import type { ExpandedText } from './expand-expressions.js';
 import { findStructureIssues } from './config-structure.js';
 import { hubConfigSchema, LOG_LEVEL_ALIASES } from './hub-config.schema.js';
 import type { HubConfig, HubConfigSchemas, HubLogLevel, HubOptions } from './hub-config.types.js';
@@ -13,7 +14,7 @@ export interface ConfigOrigin {
   /** Faults found while reading; faults of the schema at the same places are left out. */
   issues: ConfigIssue[];
   /** The text behind values that were a number, boolean or null once expanded, by joined path. */
-  texts: Map<string, { path: ConfigPath; text: string }>;
+  texts: Map<string, ExpandedText>;
   /** What `${file:…}` read. */
   secrets: string[];
   /** The line of a place: of its key when `key`, else of its value; of the nearest place around it that has one. */
@@ -23,7 +24,8 @@ export interface ConfigOrigin {
 /**
  * Validates a configuration given as an object, the same as the YAML: both spellings of keys, every fault at once.
  * `${…}` is not expanded here, only in files.
- * Throws `CONFIG_INVALID` with `details.issues`, a list of {@link ConfigIssue}, and nothing else.
+ * Throws `CONFIG_INVALID` with `details.issues`, a list of {@link ConfigIssue}, whatever the value is; and
+ * `ALREADY_EXISTS` when two of the drivers carry one name.
  */
 export function validateHubConfig<Experiment = unknown>(
   value: HubOptions | undefined,
@@ -63,23 +65,19 @@ function findWithTexts(
   const schema = hubConfigSchema(schemas);
   const first = findIssues(schema, value);
   // `password: ${PW}` with PW=123456 is a number to YAML; where the schema wants a string, the text was meant.
-  const restored = first.issues.filter((issue) => {
-    const text = origin?.texts.get(issue.path);
-    return text !== undefined && setAt(value, text.path, text.text);
+  const restored = first.issues.filter(({ at, path }) => {
+    const holder = at.slice(0, -1).reduce<unknown>((parent, key) => ownValue(parent, key), value);
+    const key = at.at(-1);
+    if (typeof holder !== 'object' || holder === null || key === undefined || !Object.hasOwn(holder, key)) return false;
+    const values = holder as Record<string | number, unknown>;
+    // Through an alias or a merge the value stands at other places than the one that was expanded.
+    const texts = origin?.texts ?? new Map<string, ExpandedText>();
+    const expanded = texts.get(path) ?? [...texts.values()].find((candidate) => candidate.value === values[key]);
+    if (expanded === undefined) return false;
+    values[key] = expanded.text;
+    return true;
   });
   return restored.length === 0 ? first : findIssues(schema, value);
-}
-
-function setAt(value: unknown, path: ConfigPath, text: string): boolean {
-  let parent = value;
-  for (const key of path.slice(0, -1)) {
-    if (typeof parent !== 'object' || parent === null || !Object.hasOwn(parent, key)) return false;
-    parent = (parent as Record<string | number, unknown>)[key];
-  }
-  const last = path.at(-1);
-  if (typeof parent !== 'object' || parent === null || last === undefined) return false;
-  (parent as Record<string | number, unknown>)[last] = text;
-  return true;
 }
 
 function withLines(

@@ -50,7 +50,8 @@ export function redactError(error: unknown, redact: (text: string) => string = r
     Object.defineProperty(copy, key, { ...descriptor, value: mapStrings(descriptor.value, redact) });
   }
   for (const key of Object.getOwnPropertySymbols(error)) {
-    Object.defineProperty(copy, key, Object.getOwnPropertyDescriptor(error, key)!);
+    const descriptor = Object.getOwnPropertyDescriptor(error, key);
+    if (descriptor !== undefined) Object.defineProperty(copy, key, descriptor);
   }
   // On some engines `stack` is an accessor, which the loop above leaves out.
   Object.defineProperty(copy, 'stack', { value: redact(error.stack ?? ''), configurable: true, writable: true });
@@ -66,7 +67,5 @@ function mapStrings(value: unknown, map: (text: string) => string, depth = 0): u
   if (depth > 20 || typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((item) => mapStrings(item, map, depth + 1));
   if (Object.getPrototypeOf(value) !== Object.prototype && Object.getPrototypeOf(value) !== null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [map(key), mapStrings(item, map, depth + 1)]),
-  );
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [map(key), mapStrings(item, map, depth + 1)]));
 }

@@ -3,9 +3,9 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { renderConfigDocs } from '../../docs/generate-config.js';
-import { experimentsSchema } from '../experiment/experiment.schema.js';
-import { builtInDrivers } from '../hub/built-in-drivers.js';
-import { loadHubConfig } from './index.js';
+import { experimentsSchema } from '../../src/experiment/experiment.schema.js';
+import { builtInDrivers } from '../../src/hub/built-in-drivers.js';
+import { loadHubConfig } from '../../src/config/index.js';
 
 const root = new URL('../../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
