@@ -90,7 +90,10 @@ export abstract class DataStreamPlugin extends HubPlugin<DataStreamSupports> {
    * Sends dead letters back to their queue as new deliveries (attempts start again) and resolves to their number: those
    * with the given ids, or the oldest `max` (default all).
    */
-  abstract redriveDeadLetters(queue: string, options?: { max?: number; messageIds?: readonly string[] }): Promise<number>;
+  abstract redriveDeadLetters(
+    queue: string,
+    options?: { max?: number; messageIds?: readonly string[] },
+  ): Promise<number>;
   /** Removes all dead letters of a queue and resolves to their number. */
   abstract purgeDeadLetters(queue: string): Promise<number>;
 }

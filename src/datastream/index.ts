@@ -2,4 +2,4 @@ export { DataStreamHealthIndicator } from './datastream.health.js';
 export { DataStreamModule } from './datastream.module.js';
 export { DataStreamPlugin } from './datastream.plugin.js';
 export * from './datastream.types.js';
-export { OnData, type OnDataOptions } from './on-data.decorator.js';
+export { OnData, type OnDataOptions, type OnDataQueueOptions } from './on-data.decorator.js';

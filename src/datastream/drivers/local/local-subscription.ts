@@ -57,7 +57,7 @@ export abstract class LocalSubscription implements Subscription {
   async close(): Promise<void> {
     this.stop();
     const own = currentWork.getStore();
-    await Promise.all([...this.#running].map(([work, done]) => (work === own ? undefined : done)));
+    await Promise.all([...this.#running].filter(([work]) => work !== own).map(([, done]) => done));
   }
 
   /** Takes nothing more; handlers that run go on. */

@@ -41,7 +41,10 @@ export class StreamEngine {
   listen(queue: StoredQueue, onReady: () => void): () => void {
     const listeners = this.#listeners.get(queue.id) ?? new Set();
     this.#listeners.set(queue.id, listeners.add(onReady));
-    return () => listeners.delete(onReady);
+    return () => {
+      listeners.delete(onReady);
+      if (listeners.size === 0 && this.#listeners.get(queue.id) === listeners) this.#listeners.delete(queue.id);
+    };
   }
 
   /** Tells those who listen that the queue may have ready messages, or is gone. */
