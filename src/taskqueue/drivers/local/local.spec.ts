@@ -1,27 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'vitest';
 import { taskqueueContract } from '../../taskqueue.contract.js';
 import { LocalTaskQueuePlugin } from './local.plugin.js';
-
+const runner = { describe, it, beforeEach, afterEach };
 const dirs = new WeakMap<object, string>();
-const open = (dataDir: string, serial = false): LocalTaskQueuePlugin => {
-  const plugin = new LocalTaskQueuePlugin({ dataDir, killGrace: 200, workerThreads: serial ? 1 : 2 });
+const open = async (dataDir = mkdtempSync(join(tmpdir(), 'taskqueue-')), workerThreads = 2) => {
+  const plugin = new LocalTaskQueuePlugin({ dataDir, workerThreads, killGrace: 200 });
   dirs.set(plugin, dataDir);
   return plugin;
 };
-const folder = (): Promise<string> => mkdtemp(join(tmpdir(), 'taskqueue-'));
-const cleanup = (plugin: object): Promise<void> => rm(dirs.get(plugin) ?? '', { recursive: true, force: true });
-const reopen = async (plugin: object): Promise<LocalTaskQueuePlugin> => open(dirs.get(plugin) ?? '');
-const runner = { describe, it, beforeEach, afterEach };
-taskqueueContract(runner, 'local, on disk', {
-  create: async () => open(await folder()),
-  serial: async () => open(await folder(), true),
-  reopen,
-  cleanup,
-});
-taskqueueContract(runner, 'local, in memory', {
-  create: async () => open(':memory:'),
-  serial: async () => open(':memory:', true),
-});
+const onDisk = { create: () => open(), serial: () => open(undefined, 1) };
+const reopen = (plugin: object) => open(dirs.get(plugin));
+const cleanup = async (plugin: object) => rmSync(dirs.get(plugin) ?? '', { recursive: true });
+taskqueueContract(runner, 'local, on disk', { ...onDisk, reopen, cleanup });
+const inMemory = { create: () => open(':memory:'), serial: () => open(':memory:', 1) };
+taskqueueContract(runner, 'local, in memory', inMemory);
