@@ -85,12 +85,12 @@ export class ArtifactFolders {
   }
 
   #folder(uri: string): string | undefined {
-    if (!uri.startsWith('file:') || !URL.canParse(uri)) return undefined;
     try {
-      const folder = fileURLToPath(uri);
+      // MLflow's own default for experiments that it makes is a plain path.
+      const folder = isAbsolute(uri) ? resolve(uri) : fileURLToPath(uri);
       return [this.root, ...this.others].some((root) => isBelow(folder, root)) ? folder : undefined;
     } catch {
-      // A host name, or an encoded slash.
+      // No URI of a file, one with a host name, or one with an encoded slash.
       return undefined;
     }
   }
