@@ -28,9 +28,17 @@ export class ConsumerLoop {
     private readonly onTick: (experiment: ResolvedExperiment) => Promise<void>,
   ) {}
 
-  /** Adds an experiment; when the loop runs already, it is looked at from the next tick on. */
+  /** Adds an experiment; when the loop runs already, it is looked at at once. */
   add(experiment: ResolvedExperiment): void {
     if (experiment.enabled) this.#experiments.push(experiment);
+    this.wake();
+  }
+
+  /** Takes the next turn now instead of at the next tick: something has changed. */
+  wake(): void {
+    if (!this.#running) return;
+    clearTimeout(this.#timer);
+    void this.#take().then(() => this.#plan());
   }
 
   /** See {@link ExperimentStatus.consumer}. */
@@ -41,9 +49,12 @@ export class ConsumerLoop {
     return this.#running && streams !== undefined ? 'waiting' : 'off';
   }
 
-  /** Takes the first turn and goes on by itself. Rejects when a queue cannot be created. */
+  /** Takes the first turn and goes on by itself. Rejects when a queue cannot be created. Again: takes a turn now. */
   async start(): Promise<void> {
-    if (this.#running) return;
+    if (this.#running) {
+      await this.#take();
+      return;
+    }
     this.#running = true;
     try {
       for (const experiment of this.#experiments) await this.#prepare(experiment);
@@ -67,13 +78,14 @@ export class ConsumerLoop {
 
   #plan(): void {
     if (!this.#running) return;
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#take().then(() => this.#plan()), this.tick);
     // A process that has nothing else to do may end.
     this.#timer.unref();
   }
 
   #take(): Promise<void> {
-    this.#turn = this.#all();
+    this.#turn = this.#turn.then(() => this.#all());
     return this.#turn;
   }
 

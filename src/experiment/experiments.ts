@@ -61,7 +61,7 @@ export class Experiments {
     this.#predictor = new Predictor(this.#champion, files, caller);
     const finisher = new TrainingFinisher(mlops, tasks, this.#store, claims, this.#champion, files, caller);
     const follower = new TrainingFollower(mlops, tasks, this.#store, finisher, logger, now);
-    this.#trainer = new Trainer(mlops, tasks, this.#store, claims, files, follower, now);
+    this.#trainer = new Trainer(mlops, tasks, this.#store, claims, files, follower, now, () => this.#consumers.wake());
     this.#feedback = new FeedbackMonitor(mlops, this.#store, this.#champion, now);
     this.#consumers = new ConsumerLoop(stream, this.#champion, this.#predictor, logger, now, tick, (experiment) =>
       this.#scheduled(experiment),
@@ -70,7 +70,7 @@ export class Experiments {
 
   /**
    * Adds an experiment. `ALREADY_EXISTS` for a taken name, `CONFIG_INVALID` with every fault of the definition.
-   * Nothing is created on a backend yet. After {@link startConsumers} its stream and schedule start at the next tick.
+   * Nothing is created on a backend yet. After {@link startConsumers} its stream and schedule start by themselves; call it again to wait for that.
    */
   define(definition: ExperimentDefinition): void {
     const experiment = resolveExperiment(definition);
@@ -204,7 +204,10 @@ export class Experiments {
     return found;
   }
 
-  /** Starts streams and schedules; a stream without a champion waits for the first one. Idempotent. */
+  /**
+   * Starts streams and schedules; a stream without a champion waits for the first one. When it resolves, the queues exist.
+   * Idempotent; called again it starts what was defined meanwhile.
+   */
   async startConsumers(): Promise<void> {
     await this.#consumers.start();
   }

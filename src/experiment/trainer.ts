@@ -38,6 +38,7 @@ export class Trainer {
   readonly #serial = new Serial();
   #stopping = false;
 
+  /** @param onEnd called after each training, when the alias may have been moved */
   constructor(
     private readonly mlops: MLOpsPlugin,
     private readonly tasks: TaskQueuePlugin,
@@ -46,6 +47,7 @@ export class Trainer {
     private readonly files: ModelFiles,
     private readonly follower: TrainingFollower,
     private readonly now: () => number,
+    private readonly onEnd: () => void,
   ) {}
 
   /**
@@ -170,9 +172,10 @@ export class Trainer {
 
   #follow(experiment: ResolvedExperiment, task: FollowedTask, trigger: TrainingTrigger): Training {
     const stop = new AbortController();
-    const done: Promise<TrainingOutcome> = this.follower
-      .follow(experiment, task, stop.signal)
-      .finally(() => this.#followed.delete(task.runId));
+    const done: Promise<TrainingOutcome> = this.follower.follow(experiment, task, stop.signal).finally(() => {
+      this.#followed.delete(task.runId);
+      this.onEnd();
+    });
     const training: Training = { runId: task.runId, taskId: task.taskId, trigger, done };
     this.#followed.set(task.runId, { training, stop });
     return training;

@@ -1,0 +1,24 @@
+// npm start: serves the application on PORT (3000).
+import 'reflect-metadata';
+import { resolve } from 'node:path';
+import { NestFactory } from '@nestjs/core';
+import { Experiments } from 'nestjs-experiment-hub';
+import { AppModule } from './app.module.js';
+import { weatherExperiment } from './weather.experiment.js';
+import { WeatherService } from './weather.service.js';
+
+const app = await NestFactory.create(AppModule.in(resolve(process.env['HUB_DATA_DIR'] ?? '.experiment-hub')));
+// Without this, Nest does not see SIGTERM and nothing is drained.
+app.enableShutdownHooks();
+await app.listen(Number(process.env['PORT'] ?? 3000));
+console.log(`listening on ${await app.getUrl()}`);
+
+// Goes on with the experiment of the latest demo in this folder, or trains a first model.
+const experiments = app.get(Experiments);
+const weather = app.get(WeatherService);
+const name = (await weather.earlier()).at(-1) ?? 'weather';
+experiments.define(weatherExperiment(name));
+await experiments.recover();
+await experiments.startConsumers();
+if ((await experiments.status(name)).champion === null) await weather.trainFirst(name);
+console.log(`experiment ${name} predicts: POST /predictions`);
