@@ -3,7 +3,8 @@ import { driverTable, type DriverDescriptor } from '../core/driver.js';
 import { DEFAULT_DRIVER, pluginBlockSchema } from '../core/plugin-options.js';
 import { editorSchema, EXPRESSION, nullable, type JsonSchema } from './editor-schema.js';
 import { globalSchema, LOG_LEVEL_ALIASES, pluginTypes, versionSchema } from './hub-config.schema.js';
-import { LOG_LEVELS, type HubConfigSchemas } from './hub-config.types.js';
+import { HUB_LOG_LEVELS } from '../core/hub-logger.js';
+import type { HubConfigSchemas } from './hub-config.types.js';
 
 /**
  * JSON Schema (draft 2020-12) of a configuration file, for completion and checks in editors. It comes from Joi's own
@@ -38,7 +39,7 @@ function globalJsonSchema(): JsonSchema {
   const schema = exported(globalSchema);
   const { logLevel = {}, ...others } = (schema['properties'] ?? {}) as Record<string, JsonSchema>;
   // Joi compares in lower case, which JSON Schema cannot; both usual spellings are listed instead.
-  const names = [...LOG_LEVELS, ...Object.keys(LOG_LEVEL_ALIASES)];
+  const names = [...HUB_LOG_LEVELS, ...Object.keys(LOG_LEVEL_ALIASES)];
   const anyCase = { ...logLevel, enum: [...names, ...names.map((name) => name.toUpperCase())] };
   return editorSchema({ ...schema, properties: { logLevel: anyCase, ...others } });
 }

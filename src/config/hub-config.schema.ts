@@ -2,15 +2,16 @@ import Joi from 'joi';
 import { driverTable } from '../core/driver.js';
 import { DEFAULT_DRIVER, pluginSchema } from '../core/plugin-options.js';
 import { DEFAULT_SHUTDOWN_TIMEOUT } from '../core/plugin-registry.js';
+import { HUB_LOG_LEVELS } from '../core/hub-logger.js';
 import { acceptSnakeCase } from '../core/validate.js';
-import { LOG_LEVELS, type HubConfigSchemas } from './hub-config.types.js';
+import type { HubConfigSchemas } from './hub-config.types.js';
 
 /** Names of levels in other logging systems, among them ObservML's, and Nest's name for each. */
 export const LOG_LEVEL_ALIASES = { info: 'log', warning: 'warn', critical: 'fatal', trace: 'verbose' } as const;
 
 const logLevel = Joi.string()
   .lowercase()
-  .valid(...LOG_LEVELS, ...Object.keys(LOG_LEVEL_ALIASES))
+  .valid(...HUB_LOG_LEVELS, ...Object.keys(LOG_LEVEL_ALIASES))
   .default('log')
   .description('The least severe level that is logged, in any case. info means log.');
 
@@ -28,6 +29,11 @@ export const globalSchema = Joi.object({
     .min(1)
     .default(DEFAULT_SHUTDOWN_TIMEOUT)
     .description('How long drain and close may take together at shutdown, in ms.'),
+  workDir: Joi.string()
+    .default('.experiment-hub/work')
+    .description(
+      'Folder for the files of models that experiments hand to tasks. Workers that share it read them there.',
+    ),
 });
 
 /** Joi schema of a whole configuration, composed from the drivers. Empty blocks (null in YAML) count as absent. */

@@ -1,12 +1,7 @@
 import type Joi from 'joi';
 import type { DriverDescriptor } from '../core/driver.js';
+import type { HubLogLevel } from '../core/hub-logger.js';
 import type { PluginOptions } from '../core/plugin-options.js';
-
-/** Levels of Nest's logger, the most severe first. */
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as const;
-
-/** One of {@link LOG_LEVELS}. */
-export type HubLogLevel = (typeof LOG_LEVELS)[number];
 
 /** The `global` block, with its defaults. */
 export interface HubGlobalConfig {
@@ -16,6 +11,8 @@ export interface HubGlobalConfig {
   environment: string;
   /** How long drain and close may take together at shutdown, in ms. Default 25 000. */
   shutdownTimeout: number;
+  /** Folder for the files of models that experiments hand to tasks. Default `.experiment-hub/work`. */
+  workDir: string;
 }
 
 /** One plugin's block, with its defaults; `config` holds the driver's options, validated. */

@@ -1,11 +1,12 @@
 import { HubError } from '../core/errors.js';
 import { ownValue } from '../core/schema-walk.js';
 import { markedSecrets, markSecrets } from '../core/secrets.js';
+import type { HubLogLevel } from '../core/hub-logger.js';
 import { configError, findIssues, joinPath, type ConfigIssue, type ConfigPath } from '../core/validate.js';
 import type { ExpandedText } from './expand-expressions.js';
 import { findStructureIssues } from './config-structure.js';
 import { hubConfigSchema, LOG_LEVEL_ALIASES } from './hub-config.schema.js';
-import type { HubConfig, HubConfigSchemas, HubLogLevel, HubOptions } from './hub-config.types.js';
+import type { HubConfig, HubConfigSchemas, HubOptions } from './hub-config.types.js';
 
 /** What is known of a value that came from a file. @internal */
 export interface ConfigOrigin {

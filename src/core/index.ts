@@ -13,6 +13,7 @@ export { InjectPlugin } from './inject-plugin.js';
 export type { PluginOptions } from './plugin-options.js';
 export type { PluginPolicy, PluginState, PluginStatus } from './plugin-entry.js';
 export { PluginHealthIndicator, type HealthProbeOptions } from './plugin-health.js';
+export type { HubLogLevel } from './hub-logger.js';
 export { PluginRegistry } from './plugin-registry.js';
 export type { RetryPolicy } from './retry.js';
 export type { ConfigIssue } from './validate.js';

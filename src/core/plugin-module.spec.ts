@@ -1,4 +1,11 @@
-import { Global, Injectable, Module, type DynamicModule, type INestApplicationContext, type OnModuleInit } from '@nestjs/common';
+import {
+  Global,
+  Injectable,
+  Module,
+  type DynamicModule,
+  type INestApplicationContext,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import Joi from 'joi';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -206,7 +213,11 @@ describe('a plugin module without the hub', () => {
 
 describe('life in an application', () => {
   it('a required plugin that fails ends the boot and closes what was opened', async () => {
-    const failing = PumpModule.forRoot({ type: 'other', config: { failures: 1, url: 'amqp://me:hunter2@host' }, name: 'b' });
+    const failing = PumpModule.forRoot({
+      type: 'other',
+      config: { failures: 1, url: 'amqp://me:hunter2@host' },
+      name: 'b',
+    });
     const error = await boot(PumpModule.forRoot({}), failing).catch((reason: unknown) => reason);
     expect(HubError.is(error, 'UNAVAILABLE')).toBe(true);
     expect(String(error)).not.toContain('hunter2');

@@ -43,7 +43,10 @@ export interface PluginTypeDefinition<Plugin extends HubPlugin> {
  * The injection token of a plugin: the class itself, or a token of its own for a named one.
  * @param token the plugin type's abstract class
  */
-export function getPluginToken<T extends abstract new (...args: never[]) => HubPlugin>(token: T, name?: string): T | string {
+export function getPluginToken<T extends abstract new (...args: never[]) => HubPlugin>(
+  token: T,
+  name?: string,
+): T | string {
   return name === undefined ? token : `${token.name}:${name}`;
 }
 

@@ -24,9 +24,7 @@ export const DEFAULT_SHUTDOWN_TIMEOUT = 25_000;
  * readiness off, `beforeApplicationShutdown` waits for work in flight, `onApplicationShutdown` closes in reverse order.
  */
 @Injectable()
-export class PluginRegistry
-  implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
-{
+export class PluginRegistry implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown {
   readonly #entries: PluginEntry[] = [];
   readonly #disabled = new Set<string>();
   readonly #createdAt = new Date();
@@ -134,16 +132,14 @@ export class PluginRegistry
 
   /** The state of every plugin, the disabled ones included. */
   list(): PluginStatus[] {
-    const disabled = [...this.#disabled].map(
-      (type): PluginStatus => ({
-        type,
-        name: 'disabled',
-        driver: 'disabled',
-        required: false,
-        state: 'disabled',
-        since: this.#createdAt.toISOString(),
-      }),
-    );
+    const disabled = [...this.#disabled].map((type): PluginStatus => ({
+      type,
+      name: 'disabled',
+      driver: 'disabled',
+      required: false,
+      state: 'disabled',
+      since: this.#createdAt.toISOString(),
+    }));
     return [...this.#entries.map((entry) => entry.status()), ...disabled];
   }
 

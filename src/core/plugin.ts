@@ -97,10 +97,8 @@ export abstract class HubPlugin<Supports extends object = object> {
     }
     const controller = new AbortController();
     try {
-      const details = await withDeadline(
-        this.onHealthCheck(controller.signal),
-        timeoutMs,
-        () => this.error('TIMEOUT', 'healthCheck', `no answer within ${timeoutMs} ms.`),
+      const details = await withDeadline(this.onHealthCheck(controller.signal), timeoutMs, () =>
+        this.error('TIMEOUT', 'healthCheck', `no answer within ${timeoutMs} ms.`),
       );
       return { healthy: true, details: { ...base, ...details } };
     } catch (error) {

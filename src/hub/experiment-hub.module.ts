@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { HubConfig } from '../config/index.js';
 import type { DriverDescriptor } from '../core/driver.js';
+import { PluginRegistry } from '../core/plugin-registry.js';
 import type { PluginOptions } from '../core/plugin-options.js';
 import { DataStreamModule } from '../datastream/datastream.module.js';
 import { MLOpsModule } from '../mlops/mlops.module.js';
@@ -48,7 +49,21 @@ export class ExperimentHubModule {
   }
 }
 
-function compose(config: DynamicModule, { isGlobal = true, drivers = [], health }: ExperimentHubModuleExtras): DynamicModule {
+/** Hands what the `global` block says to the registry, which is built before any configuration is known. */
+const applyGlobals = {
+  provide: Symbol('hub globals'),
+  inject: [HUB_CONFIG, PluginRegistry],
+  useFactory: ({ global }: HubConfig, registry: PluginRegistry): HubConfig['global'] => {
+    registry.shutdownTimeout = global.shutdownTimeout;
+    registry.logger.level = global.logLevel;
+    return global;
+  },
+};
+
+function compose(
+  config: DynamicModule,
+  { isGlobal = true, drivers = [], health }: ExperimentHubModuleExtras,
+): DynamicModule {
   const block = (type: string) => ({
     imports: [config],
     inject: [HUB_CONFIG],
@@ -61,9 +76,14 @@ function compose(config: DynamicModule, { isGlobal = true, drivers = [], health 
     DataStreamModule.forRootAsync(block('datastream')),
     TaskQueueModule.forRootAsync(block('taskqueue')),
   ];
+  const hub = HubModule.register({
+    ...(health === undefined ? {} : { health }),
+    imports: [config, ExperimentsModule.register(config)],
+    providers: [applyGlobals],
+  });
   return {
     module: ExperimentHubModule,
-    imports: [config, ...plugins, HubModule.register(health === undefined ? {} : { health }), ExperimentsModule.register(config)],
+    imports: [config, ...plugins, hub],
     exports: plugins,
   };
 }

@@ -1,18 +1,34 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { PluginRegistry } from '../core/plugin-registry.js';
 import type { PluginPolicy, PluginStatus } from '../core/plugin-entry.js';
 import { HubError } from '../core/errors.js';
 import { HubPlugin, type PluginHealth } from '../core/plugin.js';
 import type { PluginOfType, PluginTypeName } from '../core/plugin-types.js';
+import { Experiments } from '../experiment/index.js';
 
 /** How {@link ExperimentHub.registerPlugin} treats a plugin. */
 export type RegisterPluginOptions = Partial<Pick<PluginPolicy, 'name' | 'required' | 'initTimeout'>>;
 
-/** The hub of an application: its plugins and their health. Experiments are run by `Experiments`. */
+/** The hub of an application: its plugins, their health, and its experiments. */
 @Injectable()
 export class ExperimentHub {
-  constructor(private readonly registry: PluginRegistry) {
+  readonly #experiments: Experiments | null;
+
+  constructor(
+    private readonly registry: PluginRegistry,
+    @Optional() @Inject(Experiments) experiments: Experiments | null = null,
+  ) {
     registry.claimHub();
+    this.#experiments = experiments;
+  }
+
+  /**
+   * Trains, predicts and retrains; `Experiments` can be injected as well. `NOT_FOUND` in an application that imports
+   * `HubModule` alone.
+   */
+  get experiments(): Experiments {
+    if (this.#experiments !== null) return this.#experiments;
+    throw new HubError('NOT_FOUND', 'experiments need all three plugins: import ExperimentHubModule.');
   }
 
   /**
@@ -60,8 +76,7 @@ export class ExperimentHub {
   /** Whether the application can serve: not shutting down, and every required plugin up at its last check. */
   get ready(): boolean {
     return (
-      !this.registry.draining &&
-      this.registry.entries.every(({ policy, state }) => !policy.required || state === 'up')
+      !this.registry.draining && this.registry.entries.every(({ policy, state }) => !policy.required || state === 'up')
     );
   }
 }

@@ -20,11 +20,12 @@ export const HUB_CONFIG = Symbol.for('nestjs-experiment-hub.HUB_CONFIG');
  */
 export const hubConfig = hubConfigFactory({ drivers: builtInDrivers(), experimentsSchema });
 
-const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } =
-  new ConfigurableModuleBuilder<HubOptions>({ moduleName: 'HubConfig' })
-    .setClassMethodName('forRoot')
-    .setFactoryMethodName('createHubConfig')
-    .build();
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } = new ConfigurableModuleBuilder<HubOptions>(
+  { moduleName: 'HubConfig' },
+)
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createHubConfig')
+  .build();
 
 /** The asynchronous ways to give a configuration: `useFactory`, `useClass` (method `createHubConfig`), `useExisting`. */
 export type HubConfigAsyncOptions = typeof ASYNC_OPTIONS_TYPE;

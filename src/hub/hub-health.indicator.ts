@@ -46,7 +46,9 @@ export class HubHealthIndicator {
     );
     const hub = this.service.check('hub');
     const own = this.registry.draining ? hub.down('shutting down') : hub.up();
-    return Object.fromEntries([own, ...results].flatMap((result) => Object.entries(result).map((row) => this.row(row))));
+    return Object.fromEntries(
+      [own, ...results].flatMap((result) => Object.entries(result).map((row) => this.row(row))),
+    );
   }
 
   private keyOf(entry: PluginEntry): string {

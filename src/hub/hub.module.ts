@@ -1,4 +1,4 @@
-import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { Global, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { LifecycleModule } from '../core/lifecycle.module.js';
 import { ExperimentHub } from './experiment-hub.js';
@@ -11,6 +11,12 @@ export interface HubModuleOptions {
   health?: HubHealthOptions | false;
 }
 
+/** What `ExperimentHubModule` hands on. */
+interface HubModuleParts extends HubModuleOptions {
+  imports?: DynamicModule[];
+  providers?: Provider[];
+}
+
 /**
  * Holds {@link ExperimentHub} and the aggregated health of whatever plugins are registered. `ExperimentHubModule`
  * imports it; import it yourself when you compose plugin modules one by one.
@@ -18,14 +24,14 @@ export interface HubModuleOptions {
 @Global()
 @Module({})
 export class HubModule {
-  static register({ health = {} }: HubModuleOptions = {}): DynamicModule {
+  static register({ health = {}, imports = [], providers = [] }: HubModuleParts = {}): DynamicModule {
     const options = health === false ? {} : health;
     return {
       module: HubModule,
       // Terminus would log every failed probe; the hub logs each change of state once.
-      imports: [LifecycleModule, TerminusModule.forRoot({ logger: false })],
+      imports: [...imports, LifecycleModule, TerminusModule.forRoot({ logger: false })],
       controllers: health === false ? [] : [createHealthController(options.path)],
-      providers: [ExperimentHub, HubHealthIndicator, { provide: HUB_HEALTH_OPTIONS, useValue: options }],
+      providers: [ExperimentHub, HubHealthIndicator, { provide: HUB_HEALTH_OPTIONS, useValue: options }, ...providers],
       exports: [ExperimentHub, HubHealthIndicator],
     };
   }

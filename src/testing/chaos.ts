@@ -114,7 +114,11 @@ export function withChaos<Plugin extends HubPlugin>(
       if (UNTOUCHED.has(key)) return method.bind(object);
       return (...args: unknown[]) => {
         // Nothing is called before the draw: a dropped call must not reach the backend. Iterators are lazy by contract.
-        if (ITERATORS.has(key)) return iterate(() => before(key), () => method.apply(object, args));
+        if (ITERATORS.has(key))
+          return iterate(
+            () => before(key),
+            () => method.apply(object, args),
+          );
         return around(key, async () => method.apply(object, args));
       };
     },
