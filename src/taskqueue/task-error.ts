@@ -9,7 +9,7 @@ import type { TaskError } from './taskqueue.types.js';
 export function taskErrorOf(thrown: unknown): TaskError {
   if (HubError.is(thrown)) return withStack({ type: thrown.code, message: thrown.message }, thrown.stack);
   if (thrown instanceof Error) {
-    const type = thrown.name !== 'Error' ? thrown.name : thrown.constructor.name || 'Error';
+    const type = thrown.name !== 'Error' ? thrown.name : thrown.constructor?.name || 'Error';
     return withStack({ type, message: errorMessage(thrown) }, thrown.stack);
   }
   return { type: thrown === null ? 'null' : typeof thrown, message: describe(thrown) };

@@ -61,6 +61,7 @@ export abstract class TaskQueuePlugin extends HubPlugin<TaskQueueSupports> {
   /**
    * The progress reports from now on (and the latest one before), until the task ends; it then ends without error,
    * whatever the outcome. Reports can be skipped when they come faster than they are read; the last one is not.
+   * `NOT_FOUND` where the backend can tell that it does not know the id; `CLOSED` when the plugin is shut down meanwhile.
    */
   abstract progress(taskId: string, options?: { signal?: AbortSignal }): AsyncIterable<TaskProgress>;
   /**

@@ -142,7 +142,8 @@ function checkPayload(
 export function tooLarge(what: string, bytes: number, limit: number, source: HubErrorOptions): HubError {
   return new HubError(
     'PAYLOAD_INVALID',
-    `${what} are ${bytes} bytes of JSON, more than maxPayloadBytes (${limit}). Store the data elsewhere and pass a reference.`,
+    `${what}: ${bytes} bytes of JSON are more than maxPayloadBytes (${limit}). Store the data elsewhere and pass a ` +
+      'reference.',
     source,
   );
 }

@@ -7,7 +7,7 @@ beforeEach(() => vi.useFakeTimers({ now: 0 }));
 afterEach(() => vi.useRealTimers());
 
 it('rings at a time further away than a timer can hold, and not before', () => {
-  const ring = vi.fn();
+  const ring = vi.fn<() => void>();
   new Alarm(ring).set(60 * DAY);
   vi.advanceTimersByTime(60 * DAY - 1);
   expect(ring).not.toHaveBeenCalled();
@@ -16,7 +16,7 @@ it('rings at a time further away than a timer can hold, and not before', () => {
 });
 
 it('rings for the last time that was set, and not once it is cleared', () => {
-  const ring = vi.fn();
+  const ring = vi.fn<() => void>();
   const alarm = new Alarm(ring);
   alarm.set(1_000);
   alarm.set(3_000);

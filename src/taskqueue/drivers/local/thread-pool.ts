@@ -1,5 +1,5 @@
 import { withDeadline } from '../../../core/deadline.js';
-import { HubError, type HubErrorOptions } from '../../../core/errors.js';
+import { errorMessage, HubError, type HubErrorOptions } from '../../../core/errors.js';
 import type { RunHandle, RunHooks, RunOutcome, TaskRegistration, TaskRunner } from './run-outcome.js';
 import type { ClaimedTask } from './task-records.js';
 import type { ListedTask, TaskModule } from './thread-messages.js';
@@ -26,7 +26,14 @@ export class ThreadPool implements TaskRunner {
   run(task: ClaimedTask, registration: TaskRegistration, hooks: RunHooks): RunHandle {
     const { module } = registration as ModuleRegistration;
     const { taskId, name, args, kwargs, headers, attempt } = task;
-    const thread = this.#take();
+    let thread: WorkerThread;
+    try {
+      thread = this.#take();
+    } catch (error) {
+      // The machine has no thread left to give: a fault of this attempt, not of the queue.
+      const message = `no worker thread could be started: ${errorMessage(error)}`;
+      return { outcome: Promise.resolve({ kind: 'lost', error: { type: 'WorkerLost', message } }), kill: () => true };
+    }
     let killed = false;
     const outcome = thread
       .run(module, { taskId, name, args, kwargs, headers, attempt }, hooks)
