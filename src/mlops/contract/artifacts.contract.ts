@@ -67,6 +67,9 @@ export function artifactsContract(runner: ContractRunner, harness: ContractHarne
         );
       await rejectsWith(() => plugin.logStream(runId, failing(), 'f.txt'), 'PAYLOAD_INVALID');
       await rejectsWith(() => plugin.logStream(runId, failing(), 'g.txt'), 'PAYLOAD_INVALID');
+      const gone = Readable.from(['never read']);
+      gone.destroy();
+      await rejectsWith(() => plugin.logStream(runId, gone, 'h.txt'), 'PAYLOAD_INVALID');
       assert.equal(await text('f.txt'), 'old');
       assert.deepEqual(
         (await plugin.listArtifacts(runId)).map((file) => file.path),

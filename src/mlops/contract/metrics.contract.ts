@@ -94,7 +94,7 @@ export function metricsContract(runner: ContractRunner, harness: ContractHarness
         1 / 3,
         2 ** 53 + 2,
         1.7976931348623155e308,
-        123456789.123456789,
+        123456789.12345679,
         -5e-324,
       ];
       const random = Array.from({ length: 300 }, (_, i) => Math.sin(i) * 10 ** ((i % 80) - 40));

@@ -20,6 +20,7 @@ export interface ArtifactRoots {
 /** The artifact files of runs. */
 export class LocalArtifacts {
   readonly inFlight = new InFlight();
+  #closed = false;
 
   constructor(
     private readonly roots: ArtifactRoots,
@@ -28,12 +29,12 @@ export class LocalArtifacts {
 
   async write(runId: string, content: Readable, path: string): Promise<void> {
     if (!(content instanceof Readable)) throw invalid('the content has to be a Readable stream.');
-    // Until the pipeline takes over: an error event that nobody hears ends the process.
-    let failure: Error | undefined;
+    // Heard from the start: an error event without a listener ends the process.
+    let failure: Error | undefined = content.errored ?? undefined;
     const onError = (error: Error): void => {
-      failure = error;
+      failure ??= error;
     };
-    content.once('error', onError);
+    content.on('error', onError);
     try {
       const segments = checkArtifactPath(path);
       await this.inFlight.track(runId, path, async (earlier) => {
@@ -41,10 +42,12 @@ export class LocalArtifacts {
         // Beside the folder, on the same file system, but where neither we nor MLflow list anything.
         const temporary = join(dirname(root), `.incoming-${randomUUID()}`);
         try {
+          this.#ensureOpen();
           await mkdir(dirname(root), { recursive: true });
-          if (failure !== undefined) throw failure;
+          if (failure !== undefined) throw unreadable(failure);
           await this.#receive(content, temporary);
           await earlier;
+          this.#ensureOpen();
           await this.#place(temporary, root, segments);
         } finally {
           await rm(temporary, { force: true });
@@ -54,15 +57,16 @@ export class LocalArtifacts {
       content.destroy();
       if (HubError.is(error)) throw error;
       const reason = error instanceof Error ? error.message : String(error);
-      if (failure === undefined) {
-        throw new HubError('UNAVAILABLE', `the artifact ${path} cannot be written: ${reason}`, { cause: error });
-      }
-      throw new HubError('PAYLOAD_INVALID', `the content of ${path} failed while it was read: ${reason}`, {
-        cause: error,
-      });
+      throw new HubError('UNAVAILABLE', `the artifact ${path} cannot be written: ${reason}`, { cause: error });
     } finally {
-      content.off('error', onError);
+      // Kept a little longer: a stream that is being destroyed tells its error later.
+      setImmediate(() => content.off('error', onError));
     }
+  }
+
+  /** Ends uploads under way: nothing appears among the artifacts any more. */
+  close(): void {
+    this.#closed = true;
   }
 
   async list(runId: string, path = ''): Promise<ArtifactInfo[]> {
@@ -140,8 +144,20 @@ export class LocalArtifacts {
   }
 
   async #receive(content: Readable, temporary: string): Promise<void> {
-    await pipeline(content, createWriteStream(temporary, { flags: 'wx' }));
+    const file = createWriteStream(temporary, { flags: 'wx' });
+    // The pipeline hands the error of either side to the other; the side that has it first is where it comes from.
+    let first: 'content' | 'file' | undefined;
+    content.once('error', () => (first ??= 'content'));
+    file.once('error', () => (first ??= 'file'));
+    await pipeline(content, file).catch((error: unknown) => {
+      // A stream that was destroyed without an error is told to the file only.
+      throw first === 'file' && !hasCode(error, 'ERR_STREAM_PREMATURE_CLOSE') ? error : unreadable(error);
+    });
     if (this.durability === 'power') await sync(temporary);
+  }
+
+  #ensureOpen(): void {
+    if (this.#closed) throw new HubError('CLOSED', 'the plugin was shut down before the artifact was complete.');
   }
 
   /** Moves a finished file to its place; the move is atomic and replaces a link instead of following it. */
@@ -168,4 +184,9 @@ async function sync(path: string): Promise<void> {
 
 function missing(runId: string, path: string): HubError {
   return new HubError('NOT_FOUND', `run ${runId} has no artifact file or folder ${JSON.stringify(path)}.`);
+}
+
+function unreadable(cause: unknown): HubError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new HubError('PAYLOAD_INVALID', `the content failed while it was read: ${reason}`, { cause });
 }

@@ -17,7 +17,7 @@ interface Statement {
 /** How long another process (MLflow upgrading the file, say) may hold the database before a call fails, in ms. */
 const BUSY_DEADLINE = 20_000;
 /** How long SQLite itself waits, blocking the event loop, before the wait goes on asynchronously, in ms. */
-const BUSY_TIMEOUT = 50;
+const BUSY_TIMEOUT = 5;
 
 /** The open MLflow database: statements prepared once, and retries while another process holds a lock. */
 export class LocalDatabase {
@@ -96,7 +96,7 @@ export class LocalDatabase {
           );
         }
       }
-      await sleep(20);
+      await sleep(15);
     }
   }
 

@@ -57,6 +57,7 @@ export class LocalEngine {
 
   /** Closes the database after the writes begun so far; uploads under way are abandoned. */
   async close(): Promise<void> {
+    this.artifacts.close();
     await this.commits.settled();
     this.db.close();
     this.folders.close();

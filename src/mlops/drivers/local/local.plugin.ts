@@ -256,6 +256,8 @@ export class LocalMLOpsPlugin extends MLOpsPlugin {
 
   #named(operation: string, error: unknown): HubError {
     if (!HubError.is(error)) {
+      if (this.phase === 'closed')
+        return this.error('CLOSED', operation, 'the plugin has been shut down.', { cause: error });
       const reason = error instanceof Error ? error.message : String(error);
       return this.error('UNAVAILABLE', operation, `the store failed: ${reason}`, { cause: error });
     }
