@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpException, Post } from '@nestjs/common';
+import { Body, Controller, Get, HttpException, Inject, Post } from '@nestjs/common';
 import { Experiments, HubError } from 'nestjs-experiment-hub';
 import type { Features } from './weather.data.js';
 import { WeatherService } from './weather.service.js';
@@ -15,8 +15,8 @@ const STATUS: Partial<Record<HubError['code'], number>> = {
 @Controller()
 export class WeatherController {
   constructor(
-    private readonly weather: WeatherService,
-    private readonly experiments: Experiments,
+    @Inject(WeatherService) private readonly weather: WeatherService,
+    @Inject(Experiments) private readonly experiments: Experiments,
   ) {}
 
   /** Champion, rolling accuracy and training in flight of every experiment. */

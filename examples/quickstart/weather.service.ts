@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import {
   DataStreamPlugin,
   Experiments,
@@ -39,11 +39,12 @@ const PATIENCE = 30_000;
 export class WeatherService implements OnModuleInit {
   readonly #days = loadDays();
 
+  // @Inject only because tsx, which runs the examples, emits no decorator metadata; with nest build it is not needed.
   constructor(
-    private readonly experiments: Experiments,
-    private readonly mlops: MLOpsPlugin,
-    private readonly stream: DataStreamPlugin,
-    private readonly tasks: TaskQueuePlugin,
+    @Inject(Experiments) private readonly experiments: Experiments,
+    @Inject(MLOpsPlugin) private readonly mlops: MLOpsPlugin,
+    @Inject(DataStreamPlugin) private readonly stream: DataStreamPlugin,
+    @Inject(TaskQueuePlugin) private readonly tasks: TaskQueuePlugin,
   ) {}
 
   async onModuleInit(): Promise<void> {

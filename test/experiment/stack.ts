@@ -69,7 +69,9 @@ export class Stack {
   async openPlugins(tasks: Partial<typeof toyTasks> = {}): Promise<void> {
     const { dataDir } = this;
     this.mlops = new LocalMLOpsPlugin(validateOptions(localMLOpsSchema, { dataDir }, { what: 'mlops' }));
-    this.stream = new LocalDataStreamPlugin(validateOptions(localDataStreamSchema, { dataDir }, { what: 'datastream' }));
+    this.stream = new LocalDataStreamPlugin(
+      validateOptions(localDataStreamSchema, { dataDir }, { what: 'datastream' }),
+    );
     this.tasks = new LocalTaskQueuePlugin(
       validateOptions(localTaskQueueSchema, { dataDir, killGrace: 100 }, { what: 'taskqueue' }),
     );

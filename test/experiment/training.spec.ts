@@ -25,8 +25,15 @@ describe('training', () => {
 
     const champion = await stack.mlops.getModelVersionByAlias('toy', CHAMPION);
     expect(champion).toMatchObject({ version: '1', runId, source: `runs:/${runId}/model` });
-    expect(champion?.tags).toMatchObject({ 'hub.decision': 'promoted', 'hub.promoted_by': expect.stringMatching(/^manual:/) });
-    expect(await hub.status('toy')).toMatchObject({ champion: { version: '1' }, inFlight: null, lastTraining: { runId } });
+    expect(champion?.tags).toMatchObject({
+      'hub.decision': 'promoted',
+      'hub.promoted_by': expect.stringMatching(/^manual:/),
+    });
+    expect(await hub.status('toy')).toMatchObject({
+      champion: { version: '1' },
+      inFlight: null,
+      lastTraining: { runId },
+    });
   });
 
   it('promotes the better, keeps the champion on a tie or worse, and rolls back', async () => {
@@ -54,14 +61,18 @@ describe('training', () => {
       },
     });
     const hub = stack.hub();
-    await (await hub.train('toy')).done;
+    await (
+      await hub.train('toy')
+    ).done;
     const { status, decision } = await (await hub.train('toy')).done;
     expect(status).toBe('FINISHED');
     expect(decision).toMatchObject({ promoted: false, reason: expect.stringContaining('no holdout today') as string });
   });
 
   it('refuses a second training in flight on this and another hub, and cancels', async () => {
-    stack = await Stack.open({ train: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', reject)) });
+    stack = await Stack.open({
+      train: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', reject)),
+    });
     const [hub, other] = [stack.hub(), stack.hub()];
     const training = await hub.train('toy', { triggerId: 'first' });
     await expect(hub.train('toy')).rejects.toMatchObject({ code: 'CONFLICT' });
@@ -75,7 +86,9 @@ describe('training', () => {
   it('begins one training when two hubs begin at the same moment', async () => {
     stack = await Stack.open();
     const hubs = [stack.hub(), stack.hub(), stack.hub()];
-    await (await (hubs[0] as (typeof hubs)[0]).train('toy')).done;
+    await (
+      await (hubs[0] as (typeof hubs)[0]).train('toy')
+    ).done;
     const began = await Promise.allSettled(hubs.map((hub) => hub.train('toy')));
     expect(began.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected']);
     for (const result of began) {
@@ -93,7 +106,11 @@ describe('training', () => {
   ])('ends FAILED when the task %s', async (_what, train, message) => {
     stack = await Stack.open({ train });
     const outcome = await (await stack.hub().train('toy')).done;
-    expect(outcome).toMatchObject({ status: 'FAILED', version: null, error: expect.stringContaining(message) as string });
+    expect(outcome).toMatchObject({
+      status: 'FAILED',
+      version: null,
+      error: expect.stringContaining(message) as string,
+    });
     expect((await stack.mlops.getRun(outcome.runId)).status).toBe('FAILED');
   });
 
@@ -117,13 +134,17 @@ describe('training', () => {
       },
     });
     const hub = stack.hub();
-    await (await hub.train('toy')).done;
+    await (
+      await hub.train('toy')
+    ).done;
     expect((await hub.predict('toy', [1, 2])).predictions).toEqual([4, 5]);
   });
 
   it('ends FAILED at its deadline when nobody runs the task', async () => {
     stack = await Stack.open();
-    const hub = stack.hub(toy({ tasks: { train: 'nobody.has.this', predict: 'toy.predict' }, timeouts: { train: 300 } }));
+    const hub = stack.hub(
+      toy({ tasks: { train: 'nobody.has.this', predict: 'toy.predict' }, timeouts: { train: 300 } }),
+    );
     const outcome = await (await hub.train('toy')).done;
     // The task expires at the same moment as the wait for it; either may be seen first.
     expect(['FAILED', 'KILLED']).toContain(outcome.status);

@@ -1,0 +1,100 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Message } from '../../src/datastream/datastream.types.js';
+import type { PredictionMessage } from '../../src/experiment/index.js';
+import { Stack, toy } from './stack.js';
+
+const streams = { input: 'rows', output: 'predictions', retry: { attempts: 2, delay: 10 } };
+
+describe('prediction stream', () => {
+  let stack: Stack;
+  afterEach(async () => stack.close());
+
+  async function outputs(count: number): Promise<Message<PredictionMessage>[]> {
+    const found: Message<PredictionMessage>[] = [];
+    for (let turn = 0; turn < 40 && found.length < count; turn++) {
+      for (const delivery of await stack.stream.pullBatch('predictions', { max: 100, wait: 250 })) {
+        found.push(delivery as unknown as Message<PredictionMessage>);
+        await delivery.ack();
+      }
+    }
+    return found;
+  }
+
+  it('lets rows wait for the first champion and then predicts every one, with their ids', async () => {
+    stack = await Stack.open();
+    const hub = stack.hub(toy({ streams }));
+    await hub.startConsumers();
+    await stack.stream.sendBatch(
+      'rows',
+      Array.from({ length: 150 }, (_, row) => ({
+        payload: row,
+        messageId: `m${row}`,
+        correlationId: `c${row}`,
+        headers: { row },
+      })),
+    );
+    expect((await hub.status('toy')).consumer).toBe('waiting');
+    await (
+      await hub.train('toy')
+    ).done;
+    const found = await outputs(150);
+    expect(new Set(found.map(({ messageId }) => messageId)).size).toBe(150);
+    for (const { messageId, correlationId, headers, payload } of found) {
+      const row = Number(messageId.slice(1));
+      expect({ correlationId, headers }).toEqual({ correlationId: `c${row}`, headers: { row } });
+      expect(payload).toMatchObject({ experiment: 'toy', model: 'toy', version: '1', prediction: row + 1 });
+    }
+    await expect.poll(() => stack.stream.queueInfo('rows')).toMatchObject({ ready: 0, unacked: 0, deadLetters: 0 });
+    expect((await hub.status('toy')).consumer).toBe('running');
+  });
+
+  it('dead-letters the rows that cannot be predicted, and only those', async () => {
+    stack = await Stack.open();
+    const hub = stack.hub(toy({ streams }));
+    await (
+      await hub.train('toy')
+    ).done;
+    await hub.startConsumers();
+    await stack.stream.sendBatch('rows', [
+      { payload: 1 },
+      { payload: 'no number', messageId: 'bad' },
+      { payload: 2 },
+      { payload: new Uint8Array([1, 2]), messageId: 'bytes' },
+      { payload: 3 },
+    ]);
+    expect((await outputs(3)).map(({ payload }) => payload.prediction).sort()).toEqual([2, 3, 4]);
+    await expect.poll(async () => (await stack.stream.queueInfo('rows')).deadLetters, { timeout: 10_000 }).toBe(2);
+    const dead = await stack.stream.peekDeadLetters('rows');
+    expect(dead.map(({ messageId }) => messageId).sort()).toEqual(['bad', 'bytes']);
+    expect(dead.find(({ messageId }) => messageId === 'bad')?.detail).toContain('a row has to be a number');
+    expect(await stack.stream.queueInfo('rows')).toMatchObject({ ready: 0, unacked: 0 });
+  });
+
+  it('keeps a row until its prediction is confirmed', async () => {
+    stack = await Stack.open();
+    await stack.stream.createQueue('predictions', { maxLength: 1 });
+    const hub = stack.hub(toy({ streams: { ...streams, retry: { attempts: 50, delay: 20, factor: 1 } } }));
+    await (
+      await hub.train('toy')
+    ).done;
+    await hub.startConsumers();
+    await stack.stream.sendBatch('rows', [{ payload: 1 }, { payload: 2 }, { payload: 3 }]);
+    // The output queue holds one at a time: the others are refused, stay in the input queue and come through later.
+    expect((await outputs(3)).map(({ payload }) => payload.prediction).sort()).toEqual([2, 3, 4]);
+    expect((await stack.stream.queueInfo('rows')).deadLetters).toBe(0);
+  });
+
+  it('gives the rest back when it stops', async () => {
+    stack = await Stack.open();
+    const hub = stack.hub(toy({ streams }));
+    await (
+      await hub.train('toy')
+    ).done;
+    await hub.startConsumers();
+    await hub.stop();
+    await stack.stream.sendData('rows', 1);
+    expect(await stack.stream.queueInfo('rows')).toMatchObject({ ready: 1, consumers: 0 });
+    expect((await hub.status('toy')).consumer).toBe('off');
+    await expect(hub.train('toy')).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+});
