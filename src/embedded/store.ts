@@ -4,6 +4,10 @@ import Database from 'libsql';
 import { HubError } from '../core/errors.js';
 import { IN_MEMORY, type EmbeddedStoreOptions } from './store.options.js';
 
+/** How long the owner of a store may take to leave its name beside it, in ms. */
+const OWNER_NAME_WAIT = 250;
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));
+
 /** An open SQLite database (the API of better-sqlite3, which `libsql` shares). */
 export type SqliteDatabase = InstanceType<typeof Database>;
 
@@ -56,7 +60,8 @@ export function openStore(options: OpenStoreOptions): EmbeddedStore {
       if (!inMemory) rmSync(ownerFile, { force: true });
       // libsql's close() keeps the file (and so its lock) until the last prepared statement is collected as garbage;
       // leaving WAL and exclusive mode gives the lock up now.
-      if (!inMemory) db.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL; SELECT 1 FROM sqlite_schema LIMIT 1');
+      if (!inMemory)
+        db.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL; SELECT 1 FROM sqlite_schema LIMIT 1');
       db.close();
     },
   };
@@ -88,7 +93,9 @@ function migrate(db: SqliteDatabase, migrations: readonly string[], path: string
 
 /** Whether a SQLite error says that another connection holds the lock. */
 export function isBusy(error: unknown): boolean {
-  return error instanceof Error && /SQLITE_BUSY|SQLITE_LOCKED|database is locked/.test(`${codeOf(error)} ${error.message}`);
+  return (
+    error instanceof Error && /SQLITE_BUSY|SQLITE_LOCKED|database is locked/.test(`${codeOf(error)} ${error.message}`)
+  );
 }
 
 function codeOf(error: Error): string {
@@ -96,13 +103,32 @@ function codeOf(error: Error): string {
 }
 
 function lockedError(path: string, ownerFile: string, cause: unknown): HubError {
-  let owner = 'another process';
+  const deadline = Date.now() + OWNER_NAME_WAIT;
+  let owner = readOwner(ownerFile);
+  // An owner leaves its name just after it has the lock: until then the file is missing, half written, or a dead one's.
+  while ((owner === undefined || !isAlive(owner.pid)) && Date.now() < deadline) {
+    Atomics.wait(PAUSE, 0, 0, 5);
+    owner = readOwner(ownerFile);
+  }
+  if (owner === undefined) return locked(path, 'another process', cause, {});
+  const { pid, since } = owner;
+  return locked(path, pid === process.pid ? 'this process already' : `process ${pid} since ${since}`, cause, { pid });
+}
+
+function readOwner(ownerFile: string): { pid: number; since: string } | undefined {
   try {
-    const { pid, since } = JSON.parse(readFileSync(ownerFile, 'utf8')) as { pid: number; since: string };
-    owner = pid === process.pid ? 'this process already' : `process ${pid} since ${since}`;
-    return locked(path, owner, cause, { pid });
+    return JSON.parse(readFileSync(ownerFile, 'utf8')) as { pid: number; since: string };
   } catch {
-    return locked(path, owner, cause, {});
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: somebody else's process.
+    return error instanceof Error && codeOf(error) === 'EPERM';
   }
 }
 
