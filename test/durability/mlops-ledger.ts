@@ -86,13 +86,16 @@ export class MLOpsLedger {
     for (const [key, value] of known.params) {
       if (run.params[key] !== value) faults.push(`${key}: ${run.params[key]}, not ${value}`);
     }
-    if (known.at >= 0 && !(Number(run.tags['at']) >= known.at)) faults.push(`tag at: ${run.tags['at']}, not ${known.at}`);
-    for (const number of known.batches) if (run.params[`batch ${number}`] === undefined) faults.push(`no batch ${number}`);
+    if (known.at >= 0 && !(Number(run.tags['at']) >= known.at))
+      faults.push(`tag at: ${run.tags['at']}, not ${known.at}`);
+    for (const number of known.batches)
+      if (run.params[`batch ${number}`] === undefined) faults.push(`no batch ${number}`);
     const begun = new Set([...Object.keys(run.params), ...Object.keys(run.tags), ...Object.keys(run.metrics)]);
     for (const key of begun) {
       if (!key.startsWith('batch ')) continue;
       const steps = await count(mlops.getMetricHistory(runId, key));
-      if (steps !== 60 || run.tags[key] !== 'x' || run.params[key] === undefined) faults.push(`${key} is torn: ${steps}`);
+      if (steps !== 60 || run.tags[key] !== 'x' || run.params[key] === undefined)
+        faults.push(`${key} is torn: ${steps}`);
     }
     return [...faults, ...(await this.#artifactFaults(mlops, runId, known))];
   }

@@ -58,7 +58,7 @@ async function models(): Promise<never> {
     if (!HubError.is(error, 'ALREADY_EXISTS')) throw error;
   }
   for (;;) {
-    const { version } = await mlops.createModelVersion(MODEL, { source: `runs:/${round}/model` });
+    const { version } = await mlops.createModelVersion(MODEL, { source: `models/${round}` });
     report('version', version);
     report('moving', version);
     await mlops.setRegisteredModelAlias(MODEL, 'champion', version);

@@ -16,7 +16,7 @@ if (kind === 'message') {
   await stream.initialize();
   await stream.subscribe('poisoned', ({ attempt }) => die(attempt));
 } else {
-  const tasks = new LocalTaskQueuePlugin({ dataDir, attemptLimit: 3 });
+  const tasks = new LocalTaskQueuePlugin({ dataDir, attemptLimit: 2 });
   await tasks.initialize();
   await tasks.registerTask('poison', ({ attempt }) => die(attempt));
 }

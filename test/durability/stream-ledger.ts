@@ -48,7 +48,8 @@ export class StreamLedger {
     };
     for (const { messageId, attempt, redelivered } of found) {
       place(messageId, `queue-${attempt - 1}`);
-      if (redelivered !== attempt > 1) this.#faults.push(`${messageId}: redelivered ${redelivered}, attempt ${attempt}`);
+      if (redelivered !== attempt > 1)
+        this.#faults.push(`${messageId}: redelivered ${redelivered}, attempt ${attempt}`);
     }
     for (const { messageId, reason, detail } of dead) {
       place(messageId, 'dead');
@@ -73,7 +74,8 @@ export class StreamLedger {
         break;
       case 'pulled':
         this.acknowledged += 1;
-        if (known?.place !== `queue-${attempt - 1}`) this.#faults.push(`${id} pulled as ${attempt}, was ${known?.place}`);
+        if (known?.place !== `queue-${attempt - 1}`)
+          this.#faults.push(`${id} pulled as ${attempt}, was ${known?.place}`);
         this.#known.set(id, { place: `queue-${attempt}` });
         break;
       case 'acking':

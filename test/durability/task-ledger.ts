@@ -4,6 +4,9 @@ import type { LedgerLine } from './ledger.js';
 /** Slots of the killed queue: so many tasks can have been started without having reported it. */
 const SLOTS = 11;
 
+/** Whether worker threads run tasks in that round, too: not in each, because they take seconds to start on sources. */
+export const hasThreads = (round: number): boolean => round % 4 === 1;
+
 /** What is known of one task by what its submitter, its handler and its waiters were told. */
 interface KnownTask {
   /** `later` never runs; `hang` and `thread.hang` end only after the restart. */
@@ -89,12 +92,12 @@ export class TaskLedger {
     ran: ReadonlyMap<string, readonly number[]>,
   ): Promise<string | undefined> {
     const { stored, name } = task;
-    const attempts = ran.get(taskId) ?? [];
-    if (task.over || name === 'later') return attempts.length > 0 ? 'may not run' : undefined;
+    if (task.over || name === 'later') return ran.has(taskId) ? 'may not run' : undefined;
     if (stored === undefined || stored.name === null) return undefined;
     const result = await queue.getResult<number | string>(taskId, { timeout: 30_000 });
     task.over = true;
     if (result !== (name.endsWith('hang') ? 'ended' : task.sum)) return `results in ${result}`;
+    const attempts = ran.get(taskId) ?? [];
     const { attempt } = await queue.getStatus(taskId);
     const expected = stored.state === 'SUCCESS' ? [] : [stored.attempt + 1];
     if (attempt !== (expected[0] ?? stored.attempt)) return `ended with attempt ${attempt}`;

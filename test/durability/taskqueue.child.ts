@@ -3,6 +3,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { LocalTaskQueuePlugin } from '../../src/taskqueue/drivers/local/local.plugin.js';
 import { report } from './ledger.js';
 import { randomFrom } from './seeded-random.js';
+import { hasThreads } from './task-ledger.js';
 
 const [, , dataDir = '', round = '', seed = ''] = process.argv;
 const random = randomFrom(Number(seed));
@@ -23,7 +24,8 @@ await tasks.registerTask('hang', async ({ taskId, attempt, progress }) => {
     await setTimeout(5);
   }
 });
-await tasks.registerTasks(new URL('./thread-tasks.ts', import.meta.url));
+const withThreads = hasThreads(Number(round));
+if (withThreads) await tasks.registerTasks(new URL('./thread-tasks.ts', import.meta.url));
 
 let submitted = 0;
 
@@ -74,7 +76,7 @@ await Promise.all([
   forever(() => finish('add')),
   forever(() => submit('add')),
   forever(cancel),
-  threads(),
+  withThreads ? threads() : undefined,
   submit('hang'),
   submit('hang'),
 ]);
