@@ -44,7 +44,7 @@ export function scheduleContract(runner: ContractRunner, harness: TaskQueueHarne
 
     it('expires: a task that has started in time is left alone', async () => {
       const { plugin } = subject;
-      const taskId = await plugin.submitTask('contract.sleep', { kwargs: { ms: 4_000 }, expires: 3_500 });
+      const taskId = await plugin.submitTask('contract.sleep', { kwargs: { ms: 3_000 }, expires: 2_500 });
       assert.equal(await plugin.getResult(taskId, { timeout: 15_000 }), 'slept');
     });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rejectsWith, type ContractRunner } from '../../core/contract.js';
+import { contractSubject, rejectsWith, type ContractRunner } from '../../core/contract.js';
 import type { JsonValue } from '../../core/json.js';
 import type { TaskSubmission } from '../taskqueue.types.js';
 import { CONTRACT_QUEUE, workingSubject, type TaskQueueHarness } from './task-harness.js';
@@ -83,22 +83,6 @@ export function submitContract(runner: ContractRunner, harness: TaskQueueHarness
       assert.equal(await plugin.getResult(first, { timeout: 15_000 }), plugin.supports.dedup ? 3 : 7);
     });
 
-    for (const [what, task] of Object.entries(WRONG)) {
-      it(`refuses ${what}`, async () => {
-        const { name = 'contract.nothing', ...options } = task;
-        await rejectsWith(() => subject.plugin.submitTask(name, options), 'INVALID_ARGUMENT');
-        await rejectsWith(() => subject.plugin.submitTasks([{ ...options, name }]), 'INVALID_ARGUMENT');
-      });
-    }
-
-    it('refuses arguments that JSON cannot carry', async () => {
-      const { plugin } = subject;
-      const notJson = { big: 1n } as unknown as JsonValue;
-      await rejectsWith(() => plugin.submitTask('contract.echo', { args: [notJson] }), 'PAYLOAD_INVALID');
-      await rejectsWith(() => plugin.submitTask('contract.echo', { kwargs: { x: Number.NaN } }), 'PAYLOAD_INVALID');
-      await rejectsWith(() => plugin.submitTask('contract.echo', { headers: { x: Infinity } }), 'PAYLOAD_INVALID');
-    });
-
     it('an aborted signal submits nothing', async () => {
       const { plugin } = subject;
       const signal = AbortSignal.abort();
@@ -125,6 +109,26 @@ export function submitContract(runner: ContractRunner, harness: TaskQueueHarness
         assert.ok(name.length > 0 && active >= 0 && concurrency >= 1);
       }
       assert.equal(await plugin.ping({ timeout: 5_000 }), workers.length);
+    });
+  });
+
+  describe('submit refuses', () => {
+    const subject = contractSubject(runner, harness);
+
+    for (const [what, task] of Object.entries(WRONG)) {
+      it(what, async () => {
+        const { name = 'contract.nothing', ...options } = task;
+        await rejectsWith(() => subject.plugin.submitTask(name, options), 'INVALID_ARGUMENT');
+        await rejectsWith(() => subject.plugin.submitTasks([{ ...options, name }]), 'INVALID_ARGUMENT');
+      });
+    }
+
+    it('arguments that JSON cannot carry', async () => {
+      const { plugin } = subject;
+      const notJson = { big: 1n } as unknown as JsonValue;
+      await rejectsWith(() => plugin.submitTask('contract.echo', { args: [notJson] }), 'PAYLOAD_INVALID');
+      await rejectsWith(() => plugin.submitTask('contract.echo', { kwargs: { x: Number.NaN } }), 'PAYLOAD_INVALID');
+      await rejectsWith(() => plugin.submitTask('contract.echo', { headers: { x: Infinity } }), 'PAYLOAD_INVALID');
     });
   });
 }

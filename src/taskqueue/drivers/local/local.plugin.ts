@@ -23,12 +23,12 @@ import {
   normalizeSubmission,
 } from '../../taskqueue.validation.js';
 import { IN_MEMORY } from '../../../embedded/store.options.js';
-import type { HandlerRegistration } from './in-process-runner.js';
+import type { HandlerRegistration } from '../../runner/in-process-runner.js';
 import { localTaskQueueSchema, type LocalTaskQueueOptions } from './local.options.js';
-import { resolveTaskModule } from './task-module.js';
+import { resolveTaskModule } from '../../runner/task-module.js';
 import type { TaskRecord } from './task-records.js';
 import { openQueue, type OpenQueue } from './open-queue.js';
-import type { ModuleRegistration } from './thread-pool.js';
+import type { ModuleRegistration } from '../../runner/thread-pool.js';
 import type { TaskChange } from './task-waiters.js';
 
 const DEFAULT_RESULT_TIMEOUT = 60_000;

@@ -2,13 +2,13 @@ import { hostname } from 'node:os';
 import type { HubErrorOptions } from '../../../core/errors.js';
 import type { WorkerInfo } from '../../taskqueue.types.js';
 import { CleanUp } from './clean-up.js';
-import { InProcessRunner } from './in-process-runner.js';
+import { InProcessRunner } from '../../runner/in-process-runner.js';
 import type { LocalTaskQueueOptions } from './local.options.js';
-import type { RunnerSlots } from './run-outcome.js';
+import type { RunnerSlots } from '../../runner/run-outcome.js';
 import { Scheduler } from './scheduler.js';
 import { TaskStore } from './task-store.js';
 import { TaskWaiters } from './task-waiters.js';
-import { ThreadPool } from './thread-pool.js';
+import { ThreadPool } from '../../runner/thread-pool.js';
 
 /** The parts of an open task queue. */
 export interface OpenQueue {

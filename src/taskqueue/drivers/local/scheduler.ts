@@ -4,11 +4,11 @@ import type { JsonValue } from '../../../core/json.js';
 import { resolveRetry, retryDelay } from '../../../core/retry.js';
 import type { TaskError } from '../../taskqueue.types.js';
 import { tooLarge } from '../../taskqueue.validation.js';
-import { Alarm } from './alarm.js';
+import { Alarm } from '../../runner/alarm.js';
 import type { LocalTaskQueueOptions } from './local.options.js';
-import type { RunnerSlots, TaskRegistration } from './run-outcome.js';
+import type { RunnerSlots, TaskRegistration } from '../../runner/run-outcome.js';
 import type { Candidate, ClaimedTask } from './task-records.js';
-import { TaskRun, type RunEnd } from './task-run.js';
+import { TaskRun, type RunEnd } from '../../runner/task-run.js';
 import type { TaskStore } from './task-store.js';
 import type { TaskWaiters } from './task-waiters.js';
 
@@ -19,7 +19,7 @@ const STORE_RETRY = 1_000;
 export class Scheduler {
   readonly #logger = new Logger('LocalTaskQueue');
   readonly #registrations = new Map<string, TaskRegistration>();
-  readonly #runs = new Map<string, TaskRun>();
+  readonly #runs = new Map<string, TaskRun<ClaimedTask>>();
   readonly #work = new Set<Promise<void>>();
   readonly #alarm = new Alarm(() => this.#pass());
   readonly #storeRetries = new Set<NodeJS.Timeout>();
@@ -171,7 +171,7 @@ export class Scheduler {
     this.#work.add(work);
   }
 
-  async #follow(run: TaskRun): Promise<void> {
+  async #follow(run: TaskRun<ClaimedTask>): Promise<void> {
     await this.#finish(run, await run.ended);
     await run.released;
   }
@@ -187,7 +187,7 @@ export class Scheduler {
   }
 
   /** Stores how an attempt ended; while the store refuses, tries again until it is shut down. */
-  async #finish(run: TaskRun, end: RunEnd): Promise<void> {
+  async #finish(run: TaskRun<ClaimedTask>, end: RunEnd): Promise<void> {
     while (this.#state !== 'stopped') {
       try {
         if (this.#save(run, end)) this.waiters.notify(run.task.taskId, 'ended');
@@ -206,7 +206,7 @@ export class Scheduler {
   }
 
   /** Whether the task has ended for good. */
-  #save({ task, registration }: TaskRun, end: RunEnd): boolean {
+  #save({ task, registration }: TaskRun<ClaimedTask>, end: RunEnd): boolean {
     const { seq, attempt, lost } = task;
     const now = Date.now();
     switch (end.kind) {

@@ -1,5 +1,5 @@
-import type { JsonObject, JsonValue } from '../../../core/json.js';
 import type { RetryPolicy } from '../../../core/retry.js';
+import type { RunnableTask } from '../../runner/run-outcome.js';
 import type { TaskError, TaskProgress, TaskState } from '../../taskqueue.types.js';
 
 /** A waiting task that could start now. */
@@ -11,22 +11,13 @@ export interface Candidate {
 }
 
 /** A task whose attempt is counted and committed, ready to run. */
-export interface ClaimedTask {
+export interface ClaimedTask extends RunnableTask {
   seq: number;
-  taskId: string;
-  name: string;
   queue: string;
-  args: JsonValue[];
-  kwargs: JsonObject;
-  headers: JsonObject;
-  /** This attempt, from 1. */
-  attempt: number;
   /** Attempts before this one whose process or thread died. */
   lost: number;
   /** As submitted, or `null`: what the registration says. */
   retry: RetryPolicy | null;
-  /** As submitted in ms, or `null`: what the registration says. */
-  timeLimit: number | null;
 }
 
 /** A stored task as callers see it. */

@@ -1,7 +1,6 @@
-import type { HubErrorCode } from '../../../core/errors.js';
-import type { JsonObject, JsonValue } from '../../../core/json.js';
-import type { TaskOptions } from '../../taskqueue.types.js';
-import type { RunOutcome } from './run-outcome.js';
+import type { HubErrorCode } from '../../core/errors.js';
+import type { TaskOptions } from '../taskqueue.types.js';
+import type { RunnableTask, RunOutcome } from './run-outcome.js';
 
 /** A task module as a thread imports it. */
 export interface TaskModule {
@@ -12,14 +11,7 @@ export interface TaskModule {
 }
 
 /** The part of a task that goes into a thread. */
-export interface ThreadTask {
-  taskId: string;
-  name: string;
-  args: JsonValue[];
-  kwargs: JsonObject;
-  headers: JsonObject;
-  attempt: number;
-}
+export type ThreadTask = Omit<RunnableTask, 'timeLimit'>;
 
 /** What a task module offers. */
 export interface ListedTask {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { HubError, type HubErrorOptions } from '../../../core/errors.js';
+import { HubError, type HubErrorOptions } from '../../core/errors.js';
 import type { TaskModule } from './thread-messages.js';
 
 const TYPESCRIPT = /\.[cm]?ts$/;

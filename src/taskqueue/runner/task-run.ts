@@ -1,8 +1,7 @@
-import { HubError } from '../../../core/errors.js';
-import type { TaskError } from '../../taskqueue.types.js';
+import { HubError } from '../../core/errors.js';
+import type { TaskError } from '../taskqueue.types.js';
 import { Alarm } from './alarm.js';
-import type { RunHandle, RunOutcome, StopReason, TaskRegistration } from './run-outcome.js';
-import type { ClaimedTask } from './task-records.js';
+import type { RunHandle, RunnableTask, RunOutcome, StopReason, TaskRegistration } from './run-outcome.js';
 
 /** What an attempt means for its task. */
 export type RunEnd =
@@ -12,7 +11,7 @@ export type RunEnd =
   | { kind: 'revoked'; message: string };
 
 /** One attempt of a task: starts it, enforces time limit and cancellation, and says how it ended. */
-export class TaskRun {
+export class TaskRun<Task extends RunnableTask = RunnableTask> {
   /** Resolves once, never rejects. */
   readonly ended: Promise<RunEnd>;
   readonly #controller = new AbortController();
@@ -25,10 +24,10 @@ export class TaskRun {
   #sequence = 0;
 
   constructor(
-    readonly task: ClaimedTask,
+    readonly task: Task,
     readonly registration: TaskRegistration,
     private readonly killGrace: number,
-    onProgress: (run: TaskRun, json: string, sequence: number) => void,
+    onProgress: (run: TaskRun<Task>, json: string, sequence: number) => void,
   ) {
     this.#timeLimit = task.timeLimit ?? registration.options.timeLimit;
     this.ended = new Promise((resolve) => (this.#settle = resolve));

@@ -1,6 +1,6 @@
-import { HubError } from '../../../core/errors.js';
-import { checkTaskName, checkTaskOptions } from '../../taskqueue.validation.js';
-import type { TaskHandler, TaskOptions } from '../../taskqueue.types.js';
+import { HubError } from '../../core/errors.js';
+import { checkTaskName, checkTaskOptions } from '../taskqueue.validation.js';
+import type { TaskHandler, TaskOptions } from '../taskqueue.types.js';
 import type { ListedTask } from './thread-messages.js';
 
 type Definitions = Record<string, unknown>;

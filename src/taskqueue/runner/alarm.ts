@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from '../../../core/deadline.js';
+import { MAX_TIMER_MS } from '../../core/deadline.js';
 
 /** A single timer for a point in time, however far away (a Node timer ends after 24.8 days). */
 export class Alarm {

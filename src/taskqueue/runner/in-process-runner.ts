@@ -1,9 +1,8 @@
-import { HubError, type HubErrorOptions } from '../../../core/errors.js';
-import { toJson, type JsonValue } from '../../../core/json.js';
-import { taskErrorOf } from '../../task-error.js';
-import type { TaskContext, TaskHandler } from '../../taskqueue.types.js';
-import type { RunHandle, RunHooks, RunOutcome, TaskRegistration, TaskRunner } from './run-outcome.js';
-import type { ClaimedTask } from './task-records.js';
+import { HubError, type HubErrorOptions } from '../../core/errors.js';
+import { toJson, type JsonValue } from '../../core/json.js';
+import { taskErrorOf } from '../task-error.js';
+import type { TaskContext, TaskHandler } from '../taskqueue.types.js';
+import type { RunHandle, RunHooks, RunOutcome, RunnableTask, TaskRegistration, TaskRunner } from './run-outcome.js';
 
 /** A task that runs on the event loop of this process. */
 export interface HandlerRegistration extends TaskRegistration {
@@ -14,12 +13,12 @@ export interface HandlerRegistration extends TaskRegistration {
 export class InProcessRunner implements TaskRunner {
   constructor(private readonly source: HubErrorOptions) {}
 
-  run(task: ClaimedTask, registration: TaskRegistration, hooks: RunHooks): RunHandle {
+  run(task: RunnableTask, registration: TaskRegistration, hooks: RunHooks): RunHandle {
     const { handler } = registration as HandlerRegistration;
     return { outcome: this.#run(task, handler, hooks), kill: () => false };
   }
 
-  async #run(task: ClaimedTask, handler: TaskHandler, hooks: RunHooks): Promise<RunOutcome> {
+  async #run(task: RunnableTask, handler: TaskHandler, hooks: RunHooks): Promise<RunOutcome> {
     let over = false;
     const context: TaskContext = {
       taskId: task.taskId,

@@ -1,5 +1,18 @@
-import type { TaskError, TaskOptions } from '../../taskqueue.types.js';
-import type { ClaimedTask } from './task-records.js';
+import type { JsonObject, JsonValue } from '../../core/json.js';
+import type { TaskError, TaskOptions } from '../taskqueue.types.js';
+
+/** An attempt to run. */
+export interface RunnableTask {
+  taskId: string;
+  name: string;
+  args: JsonValue[];
+  kwargs: JsonObject;
+  headers: JsonObject;
+  /** This attempt, from 1. */
+  attempt: number;
+  /** As submitted in ms, or `null`: what the registration says. */
+  timeLimit: number | null;
+}
 
 /** How one attempt ended, as its runner saw it. */
 export type RunOutcome =
@@ -33,7 +46,7 @@ export interface RunHandle {
 
 /** Runs attempts of tasks: in this process, or in threads. */
 export interface TaskRunner {
-  run(task: ClaimedTask, registration: TaskRegistration, hooks: RunHooks): RunHandle;
+  run(task: RunnableTask, registration: TaskRegistration, hooks: RunHooks): RunHandle;
 }
 
 /** A task name that can run here. */

@@ -1,8 +1,8 @@
 import { parentPort } from 'node:worker_threads';
-import { errorMessage, HubError } from '../../../core/errors.js';
-import { toJson, type JsonValue } from '../../../core/json.js';
-import { taskErrorOf } from '../../task-error.js';
-import type { TaskContext, TaskHandler } from '../../taskqueue.types.js';
+import { errorMessage, HubError } from '../../core/errors.js';
+import { toJson, type JsonValue } from '../../core/json.js';
+import { taskErrorOf } from '../task-error.js';
+import type { TaskContext, TaskHandler } from '../taskqueue.types.js';
 import type { FromThread, TaskModule, ThreadTask, ToThread } from './thread-messages.js';
 import { handlerOf, listTasks, taskDefinitions } from './task-definitions.js';
 import type { RunOutcome } from './run-outcome.js';

@@ -1,7 +1,6 @@
-import { withDeadline } from '../../../core/deadline.js';
-import { errorMessage, HubError, type HubErrorOptions } from '../../../core/errors.js';
-import type { RunHandle, RunHooks, RunOutcome, TaskRegistration, TaskRunner } from './run-outcome.js';
-import type { ClaimedTask } from './task-records.js';
+import { withDeadline } from '../../core/deadline.js';
+import { errorMessage, HubError, type HubErrorOptions } from '../../core/errors.js';
+import type { RunHandle, RunHooks, RunOutcome, RunnableTask, TaskRegistration, TaskRunner } from './run-outcome.js';
 import type { ListedTask, TaskModule } from './thread-messages.js';
 import { WorkerThread } from './worker-thread.js';
 
@@ -23,7 +22,7 @@ export class ThreadPool implements TaskRunner {
 
   constructor(private readonly source: HubErrorOptions) {}
 
-  run(task: ClaimedTask, registration: TaskRegistration, hooks: RunHooks): RunHandle {
+  run(task: RunnableTask, registration: TaskRegistration, hooks: RunHooks): RunHandle {
     const { module } = registration as ModuleRegistration;
     const { taskId, name, args, kwargs, headers, attempt } = task;
     let thread: WorkerThread;

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import { errorMessage, HubError } from '../../../core/errors.js';
-import type { TaskError } from '../../taskqueue.types.js';
+import { errorMessage, HubError } from '../../core/errors.js';
+import type { TaskError } from '../taskqueue.types.js';
 import type { RunHooks, RunOutcome } from './run-outcome.js';
 import { findTsx } from './task-module.js';
 import type { FromThread, ListedTask, TaskModule, ThreadError, ThreadTask, ToThread } from './thread-messages.js';
