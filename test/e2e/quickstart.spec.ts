@@ -19,7 +19,8 @@ interface Figures {
 }
 
 const TIMEOUT = 180_000;
-const demo = fileURLToPath(new URL('../../examples/quickstart/demo.ts', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const demo = join(root, 'examples/quickstart/demo.ts');
 const tsx = createRequire(import.meta.url).resolve('tsx/cli');
 
 // The package is imported by its own name, so this needs a build, as `npm run demo` and `npm test` make one.
@@ -34,7 +35,8 @@ describe('examples/quickstart', () => {
     const json = join(folder, 'figures.json');
     const output = await run(process.execPath, [tsx, demo, '--data-dir', join(folder, 'data'), '--json', json], {
       timeout: TIMEOUT,
-      cwd: folder,
+      // As npm does: tsx takes the decorator setting from the tsconfig.json there.
+      cwd: root,
     });
     return { output, figures: JSON.parse(await readFile(json, 'utf8')) as Figures };
   }
