@@ -1,4 +1,4 @@
-import type { Description } from 'joi';
+import type { Description, Schema } from 'joi';
 
 /** What Joi's `describe()` says of a schema, as far as the hub reads it. */
 export interface SchemaDescription extends Omit<Description, 'keys'> {
@@ -19,6 +19,16 @@ interface SchemaBranch {
   then?: SchemaDescription;
   otherwise?: SchemaDescription;
   switch?: SchemaBranch[];
+}
+
+// Schemas never change, and describing one takes milliseconds that every boot would pay several times.
+const descriptions = new WeakMap<Schema, SchemaDescription>();
+
+/** What `schema` says of itself. */
+export function describeSchema(schema: Schema): SchemaDescription {
+  const known = descriptions.get(schema) ?? (schema.describe() as SchemaDescription);
+  descriptions.set(schema, known);
+  return known;
 }
 
 /** The other spelling of a camelCase key. */

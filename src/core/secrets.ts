@@ -1,5 +1,5 @@
 import type { Schema } from 'joi';
-import { expand, schemasOf, type SchemaDescription } from './schema-walk.js';
+import { describeSchema, expand, schemasOf, type SchemaDescription } from './schema-walk.js';
 
 // Secrets that no schema knows of, by the object they were read into. Weak: they go with the configuration.
 const marked = new WeakMap<object, readonly string[]>();
@@ -20,7 +20,7 @@ export function markedSecrets(config: unknown): readonly string[] {
  */
 export function collectSecrets(schema: Schema, value: unknown): string[] {
   const secrets = new Set<string>();
-  collect([schema.describe() as SchemaDescription], value, false, secrets, new Set());
+  collect([describeSchema(schema)], value, false, secrets, new Set());
   return [...secrets];
 }
 

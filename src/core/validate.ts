@@ -2,7 +2,7 @@ import type { ModifyOptions, ObjectSchema, Schema, ValidationErrorItem } from 'j
 import { HubError, type HubErrorOptions } from './errors.js';
 import { nearest } from './nearest.js';
 import { Redactor } from './redact.js';
-import { knownKeys, ownValue, schemasOf, snakeCase, spelling, type SchemaDescription } from './schema-walk.js';
+import { describeSchema, knownKeys, ownValue, schemasOf, snakeCase, spelling, type SchemaDescription } from './schema-walk.js';
 import { collectSecrets } from './secrets.js';
 
 /** One fault in a configuration; `details.issues` of a `CONFIG_INVALID` error is a list of these. */
@@ -57,7 +57,7 @@ export function findIssues(
     messages: MESSAGES,
   }) as { error?: { details: ValidationErrorItem[] }; value: unknown };
   if (error === undefined) return { issues: [], value: valid };
-  const description = schema.describe() as SchemaDescription;
+  const description = describeSchema(schema);
   // A driver's own message template may still quote the value.
   const redactor = new Redactor(collectSecrets(schema, value));
   return { issues: error.details.map((item) => issueOf(item, description, value, redactor)), value: valid };
