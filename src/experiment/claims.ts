@@ -4,6 +4,9 @@ import { HubError } from '../core/errors.js';
 import type { MLOpsPlugin } from '../mlops/mlops.plugin.js';
 import { CLAIM_PREFIX } from './experiment.tags.js';
 
+/** How long the start of a training may take before another hub takes it for dead, in ms. */
+export const START_LEASE = 60_000;
+
 interface Holder {
   hub: string;
   host: string;
@@ -41,14 +44,24 @@ export class Claims {
       if (holder.hub === this.#hub) return true;
       if (!this.#isOver(holder, lease)) return false;
     }
-    const mine: Holder = { hub: this.#hub, host: hostname(), pid: process.pid, at: this.now() };
     try {
-      await this.mlops.logParam(runId, numbered(base, next), JSON.stringify(mine));
+      await this.mlops.logParam(runId, numbered(base, next), this.holder());
       return true;
     } catch (error) {
       if (HubError.is(error, 'CONFLICT')) return false;
       throw error;
     }
+  }
+
+  /** This hub as the holder of something from now on, for {@link isGone}. */
+  holder(): string {
+    const mine: Holder = { hub: this.#hub, host: hostname(), pid: process.pid, at: this.now() };
+    return JSON.stringify(mine);
+  }
+
+  /** Whether another hub's {@link holder} is dead, or silent for longer than its lease in ms. */
+  isGone(holder: string, lease: number): boolean {
+    return this.#isOver(JSON.parse(holder) as Holder, lease);
   }
 
   #isOver(holder: Holder, lease: number): boolean {

@@ -10,6 +10,8 @@ export const TAG = {
   /** ms since 1970. */
   triggerAt: 'hub.trigger_at',
   taskId: 'hub.task_id',
+  /** The hub that submits the task, as `Claims.holder()`. */
+  starter: 'hub.starter',
   /** Set when the task queue has confirmed the task. */
   submitted: 'hub.submitted',
   /** When the training has to have ended, ms since 1970. */

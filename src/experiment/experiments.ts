@@ -60,7 +60,7 @@ export class Experiments {
     const claims = new Claims(mlops, now);
     this.#predictor = new Predictor(this.#champion, files, caller);
     const finisher = new TrainingFinisher(mlops, tasks, this.#store, claims, this.#champion, files, caller);
-    const follower = new TrainingFollower(mlops, tasks, this.#store, finisher, logger, now);
+    const follower = new TrainingFollower(mlops, tasks, this.#store, claims, finisher, logger, now);
     this.#trainer = new Trainer(mlops, tasks, this.#store, claims, files, follower, now, () => this.#consumers.wake());
     this.#feedback = new FeedbackMonitor(mlops, this.#store, this.#champion, now);
     this.#consumers = new ConsumerLoop(stream, this.#champion, this.#predictor, logger, now, tick, (experiment) =>

@@ -5,7 +5,7 @@ import type { MLOpsPlugin } from '../mlops/mlops.plugin.js';
 import type { Run } from '../mlops/mlops.types.js';
 import type { CancelOutcome } from '../taskqueue/taskqueue.types.js';
 import type { TaskQueuePlugin } from '../taskqueue/taskqueue.plugin.js';
-import type { Claims } from './claims.js';
+import { START_LEASE, type Claims } from './claims.js';
 import { triggerOf, type ExperimentStore } from './experiment-store.js';
 import { KIND, TAG } from './experiment.tags.js';
 import type {
@@ -20,8 +20,6 @@ import { Serial } from './serial.js';
 import type { TrainKwargs } from './task-contract.js';
 import type { FollowedTask, StopFollowing, TrainingFollower } from './training-follower.js';
 
-/** How long a claimed start may take before another hub may start instead, in ms. */
-const START_LEASE = 60_000;
 /** How long `cancel` waits for a running task to stop before the training ends without it, in ms. */
 const CANCEL_WAIT = 5_000;
 /** How long past its deadline a run counts as in flight although this hub does not follow it, in ms. */
@@ -149,6 +147,7 @@ export class Trainer {
         [TAG.triggerAt]: trigger.at,
         [TAG.taskId]: taskId,
         [TAG.deadline]: deadline,
+        [TAG.starter]: this.claims.holder(),
       },
     });
     try {

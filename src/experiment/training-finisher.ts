@@ -63,8 +63,13 @@ export class TrainingFinisher {
       [TAG.decisionReason]: decision.reason,
     });
     await this.mlops.endRun(runId, 'FINISHED');
-    await this.files.removeOutput(runId);
+    await this.discard(runId);
     return { runId, status: 'FINISHED', version: version.version, decision, error: null };
+  }
+
+  /** Removes what a training left on the hub's file system. */
+  async discard(runId: string): Promise<void> {
+    await this.files.removeOutput(runId);
   }
 
   /** The outcome of a run that has ended. */

@@ -4,6 +4,7 @@ import type { HubLogger } from '../core/hub-logger.js';
 import type { JsonValue } from '../core/json.js';
 import type { MLOpsPlugin } from '../mlops/mlops.plugin.js';
 import type { TaskQueuePlugin } from '../taskqueue/taskqueue.plugin.js';
+import { START_LEASE, type Claims } from './claims.js';
 import type { ExperimentStore } from './experiment-store.js';
 import { TAG } from './experiment.tags.js';
 import type { ResolvedExperiment, TrainingOutcome } from './experiment.types.js';
@@ -34,6 +35,7 @@ export class TrainingFollower {
     private readonly mlops: MLOpsPlugin,
     private readonly tasks: TaskQueuePlugin,
     private readonly store: ExperimentStore,
+    private readonly claims: Claims,
     private readonly finisher: TrainingFinisher,
     private readonly logger: HubLogger,
     private readonly now: () => number,
@@ -61,14 +63,25 @@ export class TrainingFollower {
 
   /** The result of the task, or `TIMEOUT` at the deadline, or `NOT_FOUND` when the task queue has lost it. */
   async #result({ runId, taskId, deadline }: FollowedTask, signal: AbortSignal): Promise<JsonValue> {
-    const { name } = await this.tasks.getStatus(taskId);
-    // A queue that deduplicates knows every id that it holds; another (Celery) shows waiting tasks as unknown too.
-    const submitted = (await this.mlops.getRun(runId)).tags[TAG.submitted] !== undefined;
-    if (name === null && (this.tasks.supports.dedup || !submitted)) {
-      throw new HubError('NOT_FOUND', `the task queue does not know task ${taskId} (any more).`);
-    }
+    await this.#submitted(runId, taskId, signal);
     const timeout = Math.max(1, deadline - this.now());
     return this.tasks.getResult(taskId, { timeout, signal });
+  }
+
+  /** Resolves when the task is (or may be) on the task queue; `NOT_FOUND` when it never got there or is lost. */
+  async #submitted(runId: string, taskId: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const { tags } = await this.mlops.getRun(runId);
+      const known = (await this.tasks.getStatus(taskId)).name !== null;
+      // A queue that deduplicates knows every id that it holds; another (Celery) shows waiting tasks as unknown too.
+      if (known || (tags[TAG.submitted] !== undefined && !this.tasks.supports.dedup)) return;
+      const starter = tags[TAG.starter];
+      // Another hub may be about to submit it right now.
+      if (tags[TAG.submitted] !== undefined || starter === undefined || this.claims.isGone(starter, START_LEASE)) {
+        throw new HubError('NOT_FOUND', `the task queue does not know task ${taskId} (any more).`);
+      }
+      await sleep(RETRY_MS, signal);
+    }
   }
 
   /** Repeats `step` while the backend is away, until the deadline. */
@@ -111,6 +124,7 @@ export class TrainingFollower {
       if (HubError.is(error, 'TIMEOUT')) await this.tasks.cancel(taskId).catch(() => undefined);
       const status = cancelled || HubError.is(error, 'TASK_REVOKED') ? 'KILLED' : 'FAILED';
       await this.store.endFailed(runId, status, message);
+      await this.finisher.discard(runId);
       const outcome = await this.finisher.outcomeOf(experiment, await this.mlops.getRun(runId));
       if (outcome.status === 'FAILED') this.logger.warn(`training of ${experiment.name} failed: ${message}`);
       return outcome;

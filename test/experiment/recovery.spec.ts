@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { hostname } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Claims } from '../../src/experiment/claims.js';
 import { ExperimentStore } from '../../src/experiment/experiment-store.js';
@@ -81,6 +83,18 @@ describe('recovery', () => {
     });
     expect(await (await stack.hub().train('toy')).done).toMatchObject({ status: 'FINISHED' });
     expect((await stack.mlops.getRun(runId)).status).toBe('FAILED');
+  });
+
+  it('takes over at once from a hub whose process is dead', async () => {
+    stack = await Stack.open();
+    const runId = await new ExperimentStore(stack.mlops).controlRun('toy');
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    const dead = { hub: 'dead', host: hostname(), pid, at: Date.now() };
+    await stack.mlops.logParam(runId, 'hub.claim.work', JSON.stringify(dead));
+    await stack.mlops.logParam(runId, 'hub.claim.other', JSON.stringify({ ...dead, pid: process.pid }));
+    const claims = new Claims(stack.mlops);
+    expect(await claims.claim(runId, 'work', 600_000)).toBe(true);
+    expect(await claims.claim(runId, 'other', 600_000)).toBe(false);
   });
 
   it('gives a claim to one, and to another when the lease is over', async () => {
