@@ -14,7 +14,12 @@ describe('parseHubConfig: what it gives', () => {
       const options = { dataDir: '.experiment-hub', limits: { maxItems: 7 } };
       expect(config).toEqual({
         version: '1',
-        global: { logLevel: 'log', environment: 'development', shutdownTimeout: 25_000 },
+        global: {
+          logLevel: 'log',
+          environment: 'development',
+          shutdownTimeout: 25_000,
+          workDir: '.experiment-hub/work',
+        },
         plugins: {
           mlops: { ...plugin, config: options },
           datastream: { ...plugin, config: options },
@@ -40,7 +45,7 @@ experiments: [{ name: e, train_task: t }]`;
     expect(camel).toContain('maxLength');
     const config = parse(snake);
     expect(config).toEqual(parse(camel));
-    expect(config.global).toEqual({ logLevel: 'log', environment: 'development', shutdownTimeout: 5 });
+    expect(config.global).toMatchObject({ logLevel: 'log', environment: 'development', shutdownTimeout: 5 });
     expect(config.plugins['mlops']?.config).toMatchObject({ headers: { X_A_B: 1, camelCase: 2 } });
     expect(config.plugins['datastream']?.config).toMatchObject({
       limits: { maxItems: 1 },

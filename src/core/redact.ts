@@ -1,6 +1,11 @@
 /** What stands in place of a secret. */
 export const REDACTED = '[redacted]';
 
+/** Most levels that a redacted copy has; what lies deeper is left out. */
+const MAX_DEPTH = 20;
+/** Most objects of one copy: a client's error may hold its whole connection. */
+const MAX_OBJECTS = 2_000;
+
 // scheme://user:password@host, the shape in which AMQP, Redis, PostgreSQL and MLflow URLs carry credentials.
 // Greedy up to the last `@` of the authority: a raw `@` inside a password must not leave its tail behind.
 const URL_CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)[^\s/'"]*@/gi;
@@ -27,7 +32,7 @@ export class Redactor {
 
   /** A copy of a JSON-like value whose strings and keys hold no secret. */
   value<T>(value: T): T {
-    return mapStrings(value, (text) => this.text(text)) as T;
+    return redactValue(value, (text) => this.text(text)) as T;
   }
 
   /** A copy of an error, its stack and its `cause` chain without secrets. Other values are returned redacted. */
@@ -37,35 +42,79 @@ export class Redactor {
 }
 
 /**
- * A copy of `error` whose message, stack, own string properties and `cause` chain went through `redact`; the prototype
- * is kept so that `instanceof` still holds.
+ * A copy of `error` whose message, stack, own properties and `cause` chain went through `redact`; the prototype is kept
+ * so that `instanceof` still holds. What such a property holds that is no plain data (a connection, a function) is
+ * copied as data or named only, since it may keep a secret where nobody sees it.
  */
-export function redactError(error: unknown, redact: (text: string) => string = redactUrls, depth = 0): unknown {
-  if (!(error instanceof Error)) return mapStrings(error, redact);
-  const copy = Object.create(Object.getPrototypeOf(error) as object) as Error;
-  for (const key of Object.getOwnPropertyNames(error)) {
-    if (key === 'cause') continue;
-    const descriptor = Object.getOwnPropertyDescriptor(error, key);
-    if (descriptor === undefined || !('value' in descriptor)) continue;
-    Object.defineProperty(copy, key, { ...descriptor, value: mapStrings(descriptor.value, redact) });
-  }
-  for (const key of Object.getOwnPropertySymbols(error)) {
-    const descriptor = Object.getOwnPropertyDescriptor(error, key);
-    if (descriptor !== undefined) Object.defineProperty(copy, key, descriptor);
-  }
-  // On some engines `stack` is an accessor, which the loop above leaves out.
-  Object.defineProperty(copy, 'stack', { value: redact(error.stack ?? ''), configurable: true, writable: true });
-  if (error.cause !== undefined && depth < 10) {
-    const cause = redactError(error.cause, redact, depth + 1);
-    Object.defineProperty(copy, 'cause', { value: cause, configurable: true, writable: true });
-  }
-  return copy;
+export function redactError(error: unknown, redact: (text: string) => string = redactUrls): unknown {
+  return redactValue(error, redact);
 }
 
-function mapStrings(value: unknown, map: (text: string) => string, depth = 0): unknown {
-  if (typeof value === 'string') return map(value);
-  if (depth > 20 || typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map((item) => mapStrings(item, map, depth + 1));
-  if (Object.getPrototypeOf(value) !== Object.prototype && Object.getPrototypeOf(value) !== null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [map(key), mapStrings(item, map, depth + 1)]));
+function redactValue(given: unknown, redact: (text: string) => string): unknown {
+  const copies = new Map<object, unknown>();
+
+  const copyOf = (value: unknown, depth: number): unknown => {
+    if (typeof value === 'string') return redact(value);
+    if (typeof value === 'function') return redact(`[function ${value.name}]`);
+    if (typeof value === 'symbol') return redact(String(value));
+    if (typeof value === 'number') return redact(String(value)) === String(value) ? value : REDACTED;
+    if (typeof value !== 'object' || value === null) return value;
+    if (copies.has(value)) return copies.get(value);
+    if (depth > MAX_DEPTH || copies.size >= MAX_OBJECTS) return '[…]';
+    return fill(value, depth + 1);
+  };
+
+  const fill = (value: object, depth: number): unknown => {
+    const note = <T>(copy: T): T => {
+      // Noted before its contents: they may refer back to it.
+      copies.set(value, copy);
+      return copy;
+    };
+    if (Array.isArray(value)) {
+      const list = note<unknown[]>([]);
+      for (const item of value as unknown[]) list.push(copyOf(item, depth));
+      return list;
+    }
+    if (value instanceof Map) {
+      const map = note(new Map<unknown, unknown>());
+      for (const [key, item] of value) map.set(copyOf(key, depth), copyOf(item, depth));
+      return map;
+    }
+    if (value instanceof Set) {
+      const set = note(new Set<unknown>());
+      for (const item of value) set.add(copyOf(item, depth));
+      return set;
+    }
+    if (value instanceof Date || value instanceof RegExp) return note(value instanceof Date ? value : text(value));
+    if (value instanceof URL || value instanceof URLSearchParams) return note(text(value));
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return note(`[${value.constructor.name}]`);
+    // Of an error the class matters to those who catch it. Other instances become plain data: their methods would miss
+    // the private state that no copy has.
+    const copy = note(Object.create(value instanceof Error ? prototypeOf(value) : Object.prototype) as object);
+    copyProperties(value, copy, depth);
+    return copy;
+  };
+
+  const text = (value: object): string => redact(String(value));
+
+  const copyProperties = (value: object, copy: object, depth: number): void => {
+    for (const key of Reflect.ownKeys(value)) {
+      const descriptor = Object.getOwnPropertyDescriptor(value, key);
+      // An accessor is code that would run on the original.
+      if (descriptor === undefined || !('value' in descriptor)) continue;
+      const name = typeof key === 'string' ? redact(key) : key;
+      // Redacted copies are redacted again on their way up.
+      const open = { configurable: true, writable: true, enumerable: descriptor.enumerable ?? false };
+      Object.defineProperty(copy, name, { ...open, value: copyOf(descriptor.value, depth) });
+    }
+    if (!(value instanceof Error)) return;
+    // On some engines `stack` is an accessor, which the loop above leaves out.
+    Object.defineProperty(copy, 'stack', { value: redact(String(value.stack)), configurable: true, writable: true });
+  };
+
+  return copyOf(given, 0);
+}
+
+function prototypeOf(value: object): object | null {
+  return Object.getPrototypeOf(value) as object | null;
 }

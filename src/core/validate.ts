@@ -2,7 +2,15 @@ import type { ModifyOptions, ObjectSchema, Schema, ValidationErrorItem } from 'j
 import { HubError, type HubErrorOptions } from './errors.js';
 import { nearest } from './nearest.js';
 import { Redactor } from './redact.js';
-import { describeSchema, knownKeys, ownValue, schemasOf, snakeCase, spelling, type SchemaDescription } from './schema-walk.js';
+import {
+  describeSchema,
+  knownKeys,
+  ownValue,
+  schemasOf,
+  snakeCase,
+  spelling,
+  type SchemaDescription,
+} from './schema-walk.js';
 import { collectSecrets } from './secrets.js';
 
 /** One fault in a configuration; `details.issues` of a `CONFIG_INVALID` error is a list of these. */

@@ -125,7 +125,10 @@ export abstract class MLOpsPlugin extends HubPlugin<MLOpsSupports> {
   abstract deleteArtifacts(runId: string, path: string): Promise<void>;
 
   /** `ALREADY_EXISTS`. */
-  abstract createRegisteredModel(name: string, options?: { description?: string; tags?: ScalarMap }): Promise<RegisteredModel>;
+  abstract createRegisteredModel(
+    name: string,
+    options?: { description?: string; tags?: ScalarMap },
+  ): Promise<RegisteredModel>;
   /** `NOT_FOUND`. */
   abstract getRegisteredModel(name: string): Promise<RegisteredModel>;
   /** Changes the description. */
@@ -156,7 +159,12 @@ export abstract class MLOpsPlugin extends HubPlugin<MLOpsSupports> {
   abstract deleteModelVersion(name: string, version: string): Promise<void>;
   /** Attributes to filter by: `name`, `version_number`, `run_id`, `source_path`, and `tags.<key>`. By name, latest version first. */
   abstract searchModelVersions(options?: SearchOptions): AsyncIterable<ModelVersion>;
-  abstract setModelVersionTag(name: string, version: string, key: string, value: string | number | boolean): Promise<void>;
+  abstract setModelVersionTag(
+    name: string,
+    version: string,
+    key: string,
+    value: string | number | boolean,
+  ): Promise<void>;
   /** A missing tag has no effect. */
   abstract deleteModelVersionTag(name: string, version: string, key: string): Promise<void>;
 

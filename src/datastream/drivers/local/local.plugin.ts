@@ -44,7 +44,7 @@ interface Opened {
 
 /** DataStream on a SQLite file of this process, `<dataDir>/stream.db`; see the README beside this file. */
 export class LocalDataStreamPlugin extends DataStreamPlugin {
-  override readonly driver = 'local';
+  override readonly driver: string = 'local';
   override readonly supports: Readonly<DataStreamSupports>;
   #opened: Opened | undefined;
 
