@@ -49,6 +49,7 @@ async function settle(delivery: Delivery): Promise<void> {
     report('acked', messageId);
   } else if (dice < 0.85) {
     await delivery.requeue(random() < 0.5 ? {} : { delay: 20 });
+    report('requeued', messageId);
   } else {
     report('rejecting', messageId);
     await delivery.reject('not this one');

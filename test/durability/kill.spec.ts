@@ -87,7 +87,7 @@ describe('kill -9 during writes', () => {
         const { faults, redelivered, messages } = ledger.check(found, dead);
         expect(faults).toEqual([]);
         redeliveries += redelivered;
-        return `${messages} messages, ${redeliveries} redeliveries`;
+        return `${messages} messages, ${redeliveries} of them unacked at a kill and redelivered`;
       } finally {
         await stream.shutdown();
       }

@@ -92,7 +92,7 @@ describe.skipIf(PYTHON === undefined)('a stock MLflow server beside the hub that
       expect((await mlops.getRun(runId)).tags['seen']).toBe('by MLflow');
 
       const version = await server.version();
-    stop.abort();
+      stop.abort();
       await writing;
       const ledger = new MLOpsLedger();
       ledger.add(lines);

@@ -21,6 +21,7 @@ interface Known {
 export interface StreamFindings {
   faults: string[];
   messages: number;
+  /** Messages that the killed process had in hand and that came again. */
   redelivered: number;
   dead: number;
 }
@@ -30,6 +31,8 @@ export class StreamLedger {
   readonly #known = new Map<string, Known>();
   /** Deliveries that were perhaps made to a consumer that did not live to report them. */
   #doubtfulPulls = 0;
+  /** Messages that the killed process had pulled and not settled. */
+  readonly #inHand = new Set<string>();
   readonly #faults: string[] = [];
   acknowledged = 0;
 
@@ -58,7 +61,8 @@ export class StreamLedger {
     for (const id of actual.keys()) if (!this.#known.has(id)) this.#faults.push(`${id} was never sent`);
     for (const [id, known] of this.#known) this.#compare(id, known, actual.get(id) ?? 'gone');
     for (const { messageId, attempt } of found) this.#known.set(messageId, { place: `queue-${attempt}` });
-    const redelivered = found.filter((delivery) => delivery.redelivered).length;
+    const redelivered = found.filter(({ messageId }) => this.#inHand.has(messageId)).length;
+    this.#inHand.clear();
     return { faults: this.#faults, messages: this.#known.size, redelivered, dead: dead.length };
   }
 
@@ -77,6 +81,11 @@ export class StreamLedger {
         if (known?.place !== `queue-${attempt - 1}`)
           this.#faults.push(`${id} pulled as ${attempt}, was ${known?.place}`);
         this.#known.set(id, { place: `queue-${attempt}` });
+        this.#inHand.add(id);
+        break;
+      case 'requeued':
+        this.acknowledged += 1;
+        this.#inHand.delete(id);
         break;
       case 'acking':
       case 'rejecting':
@@ -86,6 +95,7 @@ export class StreamLedger {
       case 'rejected':
         this.acknowledged += 1;
         this.#known.set(id, { place: event === 'acked' ? 'gone' : 'dead' });
+        this.#inHand.delete(id);
     }
   }
 
