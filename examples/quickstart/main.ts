@@ -10,15 +10,19 @@ import { WeatherService } from './weather.service.js';
 const app = await NestFactory.create(AppModule.in(resolve(process.env['HUB_DATA_DIR'] ?? '.experiment-hub')));
 // Without this, Nest does not see SIGTERM and nothing is drained.
 app.enableShutdownHooks();
-await app.listen(Number(process.env['PORT'] ?? 3000));
-console.log(`listening on ${await app.getUrl()}`);
+await app.init();
 
-// Goes on with the experiment of the latest demo in this folder, or trains a first model.
+// Goes on with the experiment of the latest demo in this folder, or begins the first one.
 const experiments = app.get(Experiments);
 const weather = app.get(WeatherService);
 const name = (await weather.earlier()).at(-1) ?? 'weather';
 experiments.define(weatherExperiment(name));
-await experiments.recover();
-await experiments.startConsumers();
-if ((await experiments.status(name)).champion === null) await weather.trainFirst(name);
-console.log(`experiment ${name} predicts: POST /predictions`);
+await app.listen(Number(process.env['PORT'] ?? 3000));
+console.log(`listening on ${await app.getUrl()}`);
+
+// Predictions answer 409 until there is a champion. A training that a stop interrupts is recovered by the next start.
+for (const { done } of await experiments.recover()) await done;
+if ((await experiments.status(name)).champion === null) {
+  const { status, error } = await weather.trainFirst(name);
+  if (status !== 'FINISHED') console.error(`the first training ended ${status}: ${error}`);
+}

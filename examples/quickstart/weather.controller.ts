@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpException, Inject, Post } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, HttpException, Inject, Post } from '@nestjs/common';
 import { Experiments, HubError } from 'nestjs-experiment-hub';
 import type { Features } from './weather.data.js';
 import { WeatherService } from './weather.service.js';
@@ -27,6 +27,7 @@ export class WeatherController {
 
   /** `[{ "precipitation": 0, "temp_max": 12.8, "temp_min": 5, "wind": 4.7 }]` → their weather. */
   @Post('predictions')
+  @HttpCode(200)
   async predict(@Body() rows: unknown): Promise<unknown> {
     const name = this.experiments.list().at(-1) ?? 'weather';
     if (!Array.isArray(rows)) throw new HttpException('the body has to be an array of rows', 400);

@@ -64,9 +64,7 @@ export class WeatherService implements OnModuleInit {
   /** Trains the first model, on 2012 alone. */
   async trainFirst(experiment: string): Promise<TrainingOutcome> {
     const training = await this.experiments.train(experiment, { params: { refit: true }, at: timeOf('2012-12-31') });
-    const outcome = await training.done;
-    if (outcome.status !== 'FINISHED') throw new Error(`the first training ended ${outcome.status}: ${outcome.error}`);
-    return outcome;
+    return training.done;
   }
 
   /** Lives through 2013 to 2015 in a new experiment of its own, so that a second replay gives the same figures. */
@@ -77,7 +75,9 @@ export class WeatherService implements OnModuleInit {
     await this.experiments.startConsumers();
 
     say(`experiment ${experiment}: training on 2012 in a worker thread ...`);
-    const first = await this.versionRow(await this.trainFirst(experiment));
+    const outcome = await this.trainFirst(experiment);
+    if (outcome.status !== 'FINISHED') throw new Error(`the first training ended ${outcome.status}: ${outcome.error}`);
+    const first = await this.versionRow(outcome);
     say(`version ${first.version} is the champion: ${first.accuracy.toFixed(3)} on its last 60 days`);
 
     const versions = [first];
@@ -98,9 +98,9 @@ export class WeatherService implements OnModuleInit {
       if (start % (7 * 13) === 0) say(`${week[0]?.date}  rolling accuracy ${value?.toFixed(3) ?? '-'}`);
       if (training === null) continue;
       say(`${date(training.trigger.at)}  rolling accuracy ${value?.toFixed(3)} is below the policy: retraining ...`);
-      const outcome = await training.done;
-      versions.push(await this.versionRow(outcome));
-      say(`            version ${outcome.version} ${verdict(outcome)}`);
+      const next = await training.done;
+      versions.push(await this.versionRow(next));
+      say(`            version ${next.version} ${verdict(next)}`);
     }
     const frozen = await this.experiments.predict(
       experiment,

@@ -132,8 +132,11 @@ export function parsePredictResult(
   const predictions = Array.isArray(value) ? value : isObject(value) ? value.predictions : undefined;
   if (!Array.isArray(predictions)) throw fail('has to be an array of predictions, or an object that holds it.');
   if (predictions.length !== rows) throw fail(`holds ${predictions.length} predictions for ${rows} rows.`);
-  const errors = isObject(value) && isObject(value.errors) ? value.errors : {};
-  return { predictions, errors: Object.fromEntries(Object.entries(errors).map(([row, why]) => [row, String(why)])) };
+  const given = isObject(value) && isObject(value.errors) ? value.errors : {};
+  const errors = Object.fromEntries(Object.entries(given).map(([row, why]) => [row, String(why)]));
+  // Whatever a task puts in the place of a bad row, nobody shall take it for a prediction.
+  const sound = predictions.map((prediction, row) => (Object.hasOwn(errors, String(row)) ? null : prediction));
+  return { predictions: sound, errors };
 }
 
 /** @internal Checks an evaluate result against the number of models. `PAYLOAD_INVALID`. */
