@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JsonValue } from '../core/json.js';
+import type { JsonObject, JsonValue } from '../core/json.js';
 import { parseEvaluateResult, parsePredictResult, parseProgress, parseTrainResult } from './task-contract.js';
 
 describe('results of tasks', () => {
@@ -12,7 +12,8 @@ describe('results of tasks', () => {
 
   it('refuses metrics that are no numbers and params that are no plain values', () => {
     const model = { json: 1 };
-    for (const wrong of [{ metrics: { a: '1' } }, { params: { a: [1] } }, { tags: { a: null } }]) {
+    const wrongs: JsonObject[] = [{ metrics: { a: '1' } }, { params: { a: [1] } }, { tags: { a: null } }];
+    for (const wrong of wrongs) {
       expect(() => parseTrainResult({ model, ...wrong }, 't')).toThrow(/"t"/);
     }
     expect(parseTrainResult({ model: { json: null }, metrics: { a: 1 } }, 't')).toEqual({
