@@ -18,12 +18,14 @@ const DEADLINE = { timeout: 30_000, interval: 5 };
 /** A process that opens the folder, and what it reports. */
 class Owner {
   readonly process: ChildProcess;
+  readonly #closed: Promise<unknown[]>;
   #output = '';
 
   constructor(folder: string) {
     this.process = spawn(process.execPath, ['--import', 'tsx', PROGRAM, folder], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
+    this.#closed = once(this.process, 'close');
     this.process.stdout?.setEncoding('utf8').on('data', (text: string) => (this.#output += text));
   }
 
@@ -41,12 +43,10 @@ class Owner {
     return Number(this.ledger.findLast(([event]) => event === 'wrote')?.[1] ?? 0);
   }
 
-  /** `kill -9`; resolves when it is dead and all it said was read. */
-  async kill(): Promise<void> {
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
-    const closed = once(this.process, 'close');
+  /** `kill -9`; resolves to how it ended when it is dead and all it said was read. */
+  async kill(): Promise<unknown[]> {
     this.process.kill('SIGKILL');
-    expect(await closed).toEqual([null, 'SIGKILL']);
+    return this.#closed;
   }
 }
 
@@ -102,7 +102,7 @@ describe('single owner of a folder', () => {
     await expect.poll(() => owner.written, DEADLINE).toBeGreaterThan(written + 5);
     expect(await readFile(join(folder, 'tasks.db.owner'), 'utf8')).toContain(`"pid":${pid}`);
 
-    await owner.kill();
+    expect(await owner.kill()).toEqual([null, 'SIGKILL']);
     const began = performance.now();
     const stream = plugins.datastream();
     const tasks = plugins.taskqueue();
