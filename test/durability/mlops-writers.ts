@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { HubError } from '../../src/core/errors.js';
 import type { MLOpsPlugin } from '../../src/mlops/index.js';
 import type { LedgerLine } from './ledger.js';
@@ -98,8 +100,17 @@ export class MLOpsWriters {
   async #artifacts(): Promise<void> {
     const runId = await this.#start();
     for (let number = 0; !this.#over; number += 1) {
-      await this.mlops.logText(runId, artifactText(number), `texts/${number}.txt`);
+      await this.mlops.logStream(runId, Readable.from(pieces(artifactText(number))), `texts/${number}.txt`);
       this.options.report('artifact', runId, number);
     }
+  }
+}
+
+/** The text in pieces that come one after the other, so that a kill can fall between two of them. */
+async function* pieces(text: string): AsyncGenerator<Buffer> {
+  const size = Math.ceil(text.length / 20);
+  for (let start = 0; start < text.length; start += size) {
+    yield Buffer.from(text.slice(start, start + size));
+    await setImmediate();
   }
 }
