@@ -24,12 +24,19 @@ const SLICE = 40;
 export class GroupCommit {
   #queue: Item[] = [];
   #running = false;
+  #submitted = 0;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly db: LocalDatabase) {}
 
+  /** How many writes have been submitted so far. */
+  get submitted(): number {
+    return this.#submitted;
+  }
+
   /** Resolves to the result of `work` once it is committed. `work` is synchronous and may run more than once. */
   write<T>(work: () => T): Promise<T> {
+    this.#submitted += 1;
     const promise = new Promise<unknown>((resolve, reject) => {
       this.#queue.push({ work, resolve, reject });
     });

@@ -10,6 +10,8 @@ import type { RunRow } from './local.run-reader.js';
 /** Points per INSERT statement, and per page of a history. */
 const INSERT_ROWS = 50;
 const PAGE_ROWS = 5_000;
+/** Most points that gather in one write; more would hold the event loop for too long. */
+const JOINED_ROWS = 1_000;
 
 const COLUMNS = 'key, value, timestamp, run_uuid, step, is_nan';
 const ROW = '(?, ?, ?, ?, ?, ?)';
@@ -22,10 +24,21 @@ export interface RunLookup {
   requireActive(runId: string): RunRow;
 }
 
+/** A batch that waits for its transaction. */
+interface OpenBatch {
+  runId: string;
+  batch: CheckedBatch;
+  stored: Promise<void>;
+}
+
 type Position = [step: number, timestamp: number, value: number, isNan: number];
 
 /** What is logged to runs: metrics, params, tags and inputs. */
 export class LocalRunLog {
+  #open: OpenBatch | undefined;
+  /** How many writes had been submitted when the open batch was the last. */
+  #openAt = -1;
+
   constructor(
     private readonly db: LocalDatabase,
     private readonly commits: GroupCommit,
@@ -37,11 +50,19 @@ export class LocalRunLog {
   }
 
   /** Stores a checked batch. */
-  async write(runId: string, batch: CheckedBatch): Promise<void> {
-    await this.commits.write(() => {
+  write(runId: string, batch: CheckedBatch): Promise<void> {
+    const joined = this.#join(runId, batch);
+    if (joined !== undefined) return joined;
+    // Its own list: later points may join it, and the caller's batch is not ours to grow.
+    const open: OpenBatch = { runId, batch: { ...batch, metrics: [...batch.metrics] }, stored: Promise.resolve() };
+    open.stored = this.commits.write(() => {
+      if (this.#open === open) this.#open = undefined;
       this.runs.requireActive(runId);
-      this.insert(runId, batch);
+      this.insert(runId, open.batch);
     });
+    this.#open = open;
+    this.#openAt = this.commits.submitted;
+    return open.stored;
   }
 
   async inputs(runId: string, datasets: readonly DatasetInput[]): Promise<void> {
@@ -67,6 +88,22 @@ export class LocalRunLog {
       after = page.at(-1);
       if (page.length < PAGE_ROWS) return;
     }
+  }
+
+  /**
+   * Adds points to the batch submitted just before, when that is of the same run and not yet being written: an
+   * application that logs point by point then pays for one statement per {@link INSERT_ROWS} points. What can fail from
+   * here on (the run is gone) fails for all of them alike.
+   */
+  #join(runId: string, { metrics, params, tags }: CheckedBatch): Promise<void> | undefined {
+    const open = this.#open;
+    if (open?.runId !== runId || this.#openAt !== this.commits.submitted) return undefined;
+    if (params.length > 0 || tags.length > 0 || open.batch.metrics.length + metrics.length > JOINED_ROWS)
+      return undefined;
+    // A param of the first batch may be refused, which is no business of the others.
+    if (open.batch.params.length > 0 || open.batch.tags.length > 0) return undefined;
+    for (const metric of metrics) open.batch.metrics.push(metric);
+    return open.stored;
   }
 
   /** Inserts the items of a batch. Only inside `write`. */
