@@ -52,6 +52,32 @@ export function runsContract(runner: ContractRunner, harness: ContractHarness<ML
       assert.equal(child.tags['mlflow.parentRunId'], parent.runId);
     });
 
+    it('runs do not see each other: each keeps its own metrics, params, tags and artifacts', async () => {
+      const { plugin } = subject;
+      const experimentId = await plugin.createExperiment('e');
+      const names = ['one', 'two', 'three'];
+      const ids: string[] = [];
+      for (const runName of names) ids.push((await plugin.startRun(experimentId, { runName })).runId);
+      await Promise.all(
+        ids.map(async (runId, index) => {
+          await plugin.logBatch(runId, {
+            metrics: [{ key: 'm', value: index }],
+            params: { p: index },
+            tags: { t: index },
+          });
+          await plugin.logText(runId, `text ${index}`, 'a.txt');
+        }),
+      );
+      for (const [index, runId] of ids.entries()) {
+        const { runName, metrics, params, tags } = await plugin.getRun(runId);
+        const text = (await plugin.readArtifactBytes(runId, 'a.txt')).toString();
+        assert.deepEqual(
+          [runName, metrics['m']?.value, params['p'], tags['t'], text],
+          [names[index], index, String(index), String(index), `text ${index}`],
+        );
+      }
+    });
+
     it('startRun checks its arguments: unknown experiment, bad param, two names', async () => {
       const { plugin } = subject;
       const experimentId = await plugin.createExperiment('e');

@@ -35,6 +35,18 @@ export function inProcessContract(runner: ContractRunner, harness: TaskQueueHarn
       assert.deepEqual(await plugin.getResult(taskId, { timeout: 15_000 }), expected);
     });
 
+    it('a task that succeeds runs once', async () => {
+      const { plugin } = subject;
+      const runs: string[] = [];
+      await plugin.registerTask('contract.here', ({ args }) => void runs.push(String(args[0])));
+      const ids: string[] = [];
+      for (const name of ['a', 'b', 'c']) ids.push(await plugin.submitTask('contract.here', { args: [name] }));
+      for (const id of ids) await plugin.getResult(id, { timeout: 15_000 });
+      // Whatever would run them again gets the time to do so.
+      await plugin.getResult(await plugin.submitTask('contract.here', { args: ['d'], countdown: 300 }));
+      assert.deepEqual(runs.sort(), ['a', 'b', 'c', 'd']);
+    });
+
     it('a task whose name nobody has registered waits until somebody does', async () => {
       const { plugin } = subject;
       const taskId = await plugin.submitTask('contract.later');

@@ -1,0 +1,4 @@
+import { proveMutants } from './prove-mutants.js';
+import { datastreamSuite } from './suites.js';
+
+proveMutants(datastreamSuite);

@@ -1,0 +1,4 @@
+import { proveMutants } from './prove-mutants.js';
+import { mlopsSuite } from './suites.js';
+
+proveMutants(mlopsSuite);

@@ -1,0 +1,4 @@
+import { proveMutants } from './prove-mutants.js';
+import { taskqueueSuite } from './suites.js';
+
+proveMutants(taskqueueSuite);
