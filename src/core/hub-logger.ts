@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { Redactor } from './redact.js';
 
 /** Log levels, the least important first. */
 export const HUB_LOG_LEVELS = ['verbose', 'debug', 'log', 'warn', 'error', 'fatal'] as const;
@@ -10,6 +11,12 @@ export class HubLogger {
   /** The least important level that is written. Default `log`. */
   level: HubLogLevel = 'log';
   readonly #logger = new Logger('ExperimentHub');
+  readonly #redactors: Redactor[] = [];
+
+  /** Hides the secrets of `redactor` in every further line. */
+  hide(redactor: Redactor): void {
+    this.#redactors.push(redactor);
+  }
 
   debug(message: string): void {
     this.#write('debug', message);
@@ -28,6 +35,7 @@ export class HubLogger {
   }
 
   #write(level: HubLogLevel, message: string): void {
-    if (HUB_LOG_LEVELS.indexOf(level) >= HUB_LOG_LEVELS.indexOf(this.level)) this.#logger[level](message);
+    if (HUB_LOG_LEVELS.indexOf(level) < HUB_LOG_LEVELS.indexOf(this.level)) return;
+    this.#logger[level](this.#redactors.reduce((text, redactor) => redactor.text(text), message));
   }
 }

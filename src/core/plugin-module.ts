@@ -84,8 +84,11 @@ function shape<Plugin extends HubPlugin>(
         registry.addDisabled(type);
         return disabledPlugin(type, token);
       }
-      const instance = await loadDriver(resolved.driver, resolved.config, loader, token, resolved.initTimeout);
-      registry.add(instance, { ...resolved, name: extras.name ?? resolved.driver.name });
+      const { driver, config, initTimeout, redactor } = resolved;
+      const instance = await loadDriver(driver, config, loader, token, initTimeout).catch((error: unknown) => {
+        throw redactor.error(error);
+      });
+      registry.add(instance, { ...resolved, name: extras.name ?? driver.name });
       return instance;
     },
   };

@@ -83,6 +83,9 @@ export class PluginRegistry implements OnModuleInit, OnModuleDestroy, BeforeAppl
       },
       this.logger,
     );
+    // A plugin made with an older copy of the package may not have it.
+    (plugin as Partial<HubPlugin>).hideSecrets?.call(plugin, entry.policy.redactor);
+    this.logger.hide(entry.policy.redactor);
     this.#entries.push(entry);
     return entry;
   }

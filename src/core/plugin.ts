@@ -1,6 +1,7 @@
 import { withDeadline } from './deadline.js';
 import { errorMessage, HubError, type HubErrorCode } from './errors.js';
 import type { JsonObject } from './json.js';
+import { Redactor } from './redact.js';
 
 /** Marks plugins across duplicate copies of the package. */
 const BRAND = Symbol.for('nestjs-experiment-hub.HubPlugin');
@@ -37,6 +38,7 @@ export abstract class HubPlugin<Supports extends object = object> {
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #failure: string | undefined;
+  #redactor = new Redactor();
 
   /** Whether `value` is a plugin (of this or another copy of the package), optionally of one type. */
   static isPlugin(value: unknown, pluginType?: string): value is HubPlugin {
@@ -47,6 +49,15 @@ export abstract class HubPlugin<Supports extends object = object> {
   /** Where the plugin is in its life. */
   get phase(): PluginPhase {
     return this.#phase;
+  }
+
+  /**
+   * Hides secrets in this plugin's health and in its errors made with {@link error}; the hub calls it with those of the
+   * configuration.
+   * @internal
+   */
+  hideSecrets(redactor: Redactor): void {
+    this.#redactor = redactor;
   }
 
   /**
@@ -100,9 +111,9 @@ export abstract class HubPlugin<Supports extends object = object> {
       const details = await withDeadline(this.onHealthCheck(controller.signal), timeoutMs, () =>
         this.error('TIMEOUT', 'healthCheck', `no answer within ${timeoutMs} ms.`),
       );
-      return { healthy: true, details: { ...base, ...details } };
+      return { healthy: true, details: this.#redactor.value({ ...base, ...details }) };
     } catch (error) {
-      return { healthy: false, details: { ...base, message: errorMessage(error) } };
+      return { healthy: false, details: { ...base, message: this.#redactor.text(errorMessage(error)) } };
     } finally {
       controller.abort();
     }
@@ -135,14 +146,23 @@ export abstract class HubPlugin<Supports extends object = object> {
     );
   }
 
-  /** A {@link HubError} that names this plugin, driver and `operation`. */
+  /**
+   * A {@link HubError} that names this plugin, driver and `operation`, without the secrets of its configuration. What a
+   * driver throws in another way out of its methods goes to the caller as it is.
+   */
   protected error(
     code: HubErrorCode,
     operation: string,
     message: string,
     extras: { cause?: unknown; details?: Record<string, unknown> } = {},
   ): HubError {
-    return new HubError(code, message, { plugin: this.pluginType, driver: this.driver, operation, ...extras });
+    return new HubError(code, this.#redactor.text(message), {
+      plugin: this.pluginType,
+      driver: this.driver,
+      operation,
+      ...(extras.cause === undefined ? {} : { cause: this.#redactor.error(extras.cause) }),
+      ...(extras.details === undefined ? {} : { details: this.#redactor.value(extras.details) }),
+    });
   }
 
   /** The `UNSUPPORTED` error for an operation whose capability is false. */
@@ -158,7 +178,7 @@ export abstract class HubPlugin<Supports extends object = object> {
       this.#draining = undefined;
       this.#phase = 'open';
     } catch (error) {
-      this.#failure = errorMessage(error);
+      this.#failure = this.#redactor.text(errorMessage(error));
       this.#phase = 'new';
       throw error;
     }

@@ -47,6 +47,38 @@ describe('Redactor', () => {
     expect(error.message).toContain('hunter2');
   });
 
+  it('finds secrets in whatever hangs on an error, and leaves nothing that keeps one unseen', () => {
+    class Request {
+      readonly body = Buffer.from('hunter2');
+      readonly self: unknown = this;
+      readonly auth = new Map([['hunter2', new Set(['hunter2'])]]);
+    }
+    const error = Object.assign(new AggregateError([new Error('hunter2')], 'hunter2'), {
+      [Symbol('key')]: 'hunter2',
+      request: new Request(),
+      url: new URL('http://u:hunter2@h/'),
+      inner: new HubError('TIMEOUT', 'hunter2'),
+      again: () => 'hunter2',
+      pin: 4711,
+    });
+    Object.defineProperty(error, 'hidden', { value: ['hunter2'] });
+    Object.defineProperty(error, 'computed', { get: () => 'hunter2', enumerable: true });
+    const safe = new Redactor(['hunter2', '4711']).error(error) as typeof error;
+    expect(inspect(safe, { depth: null, showHidden: true, getters: true })).not.toMatch(/hunter2|4711/);
+    expect(safe).toBeInstanceOf(AggregateError);
+    expect(safe.errors[0]).toMatchObject({ message: REDACTED });
+    expect(HubError.is(safe.inner, 'TIMEOUT')).toBe(true);
+    expect(JSON.stringify(safe)).toContain('[circular]');
+  });
+
+  it('ends on errors of any depth and size', () => {
+    const deep: { next?: object } = {};
+    for (let index = 0, last = deep; index < 10_000; index += 1) last = last.next = {};
+    const wide = Array.from({ length: 100_000 }, () => ({ text: 'hunter2' }));
+    const safe = redactor.error(Object.assign(new Error('x'), { deep, wide }));
+    expect(JSON.stringify(safe)).not.toContain('hunter2');
+  });
+
   it('takes what is thrown that is no error, and causes that go round', () => {
     expect(redactor.error('hunter2')).toBe(REDACTED);
     expect(redactor.error(undefined)).toBeUndefined();

@@ -52,21 +52,27 @@ export function redactError(error: unknown, redact: (text: string) => string = r
 
 function redactValue(given: unknown, redact: (text: string) => string): unknown {
   const copies = new Map<object, unknown>();
+  const open = new Set<object>();
 
   const copyOf = (value: unknown, depth: number): unknown => {
     if (typeof value === 'string') return redact(value);
     if (typeof value === 'function') return redact(`[function ${value.name}]`);
     if (typeof value === 'symbol') return redact(String(value));
-    if (typeof value === 'number') return redact(String(value)) === String(value) ? value : REDACTED;
+    // As a whole only: a secret of one digit would otherwise make every count a text.
+    if (typeof value === 'number') return redact(String(value)) === REDACTED ? REDACTED : value;
     if (typeof value !== 'object' || value === null) return value;
+    // Not as the cycle that it is: the copy of an error can always be written as JSON.
+    if (open.has(value)) return '[circular]';
     if (copies.has(value)) return copies.get(value);
     if (depth > MAX_DEPTH || copies.size >= MAX_OBJECTS) return '[…]';
-    return fill(value, depth + 1);
+    open.add(value);
+    const copy = fill(value, depth + 1);
+    open.delete(value);
+    return copy;
   };
 
   const fill = (value: object, depth: number): unknown => {
     const note = <T>(copy: T): T => {
-      // Noted before its contents: they may refer back to it.
       copies.set(value, copy);
       return copy;
     };
@@ -104,8 +110,8 @@ function redactValue(given: unknown, redact: (text: string) => string): unknown 
       if (descriptor === undefined || !('value' in descriptor)) continue;
       const name = typeof key === 'string' ? redact(key) : key;
       // Redacted copies are redacted again on their way up.
-      const open = { configurable: true, writable: true, enumerable: descriptor.enumerable ?? false };
-      Object.defineProperty(copy, name, { ...open, value: copyOf(descriptor.value, depth) });
+      const flags = { configurable: true, writable: true, enumerable: descriptor.enumerable ?? false };
+      Object.defineProperty(copy, name, { ...flags, value: copyOf(descriptor.value, depth) });
     }
     if (!(value instanceof Error)) return;
     // On some engines `stack` is an accessor, which the loop above leaves out.

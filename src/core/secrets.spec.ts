@@ -32,6 +32,15 @@ describe('collectSecrets', () => {
     expect(collectSecrets(secret, 'a/b@c')).toEqual(['a/b@c', 'a%2Fb%40c']);
   });
 
+  it('adds the forms that a secret has in JSON and line by line', () => {
+    const pem = '-----BEGIN KEY-----\nsecret line\nend';
+    const found = collectSecrets(secret, pem);
+    expect(found).toEqual(
+      expect.arrayContaining([pem, pem.replaceAll('\n', '\\n'), '-----BEGIN KEY-----', 'secret line']),
+    );
+    expect(found).not.toContain('end');
+  });
+
   it.each([
     ['amqp://u:p%40ss@h', ['p%40ss', 'p@ss']],
     ['redis://:pw@h', ['pw']],

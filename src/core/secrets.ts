@@ -47,13 +47,19 @@ function collect(
   open.delete(value);
 }
 
-/** A secret as it is and as it stands in a URL. */
+/** Shortest line of a secret of several lines that is hidden on its own, in characters. */
+const MIN_LINE = 8;
+
+/** A secret as it is, as it stands in a URL and in JSON, and its lines: logs and `util.inspect` break it into those. */
 function formsOf(secret: string): string[] {
+  if (secret === '') return [];
+  const lines = secret.split(/[\r\n]+/).filter((line) => line !== secret && line.length >= MIN_LINE);
+  const forms = [secret, JSON.stringify(secret).slice(1, -1), ...lines];
   try {
-    return secret === '' ? [] : [secret, encodeURIComponent(secret)];
+    return [...forms, encodeURIComponent(secret)];
   } catch {
     // A lone surrogate has no form in a URL.
-    return [secret];
+    return forms;
   }
 }
 

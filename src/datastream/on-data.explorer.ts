@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs
 import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
 import { errorMessage, HubError } from '../core/errors.js';
 import { PluginRegistry } from '../core/plugin-registry.js';
+import type { Redactor } from '../core/redact.js';
 import { DataStreamPlugin } from './datastream.plugin.js';
 import type { DataContext, Message } from './datastream.types.js';
 import { ON_DATA, type OnDataMetadata } from './on-data.decorator.js';
@@ -53,11 +54,11 @@ export class OnDataExplorer implements OnApplicationBootstrap {
       return;
     }
     await entry.whenUp(async () => {
-      for (const method of methods) await this.#subscribe(method);
+      for (const method of methods) await this.#subscribe(method, entry.policy.redactor);
     });
   }
 
-  async #subscribe({ queue, options, label, call }: OnDataMethod): Promise<void> {
+  async #subscribe({ queue, options, label, call }: OnDataMethod, redactor: Redactor): Promise<void> {
     const handler = async (messages: Message | Message[], context: DataContext): Promise<void> => {
       try {
         await call(messages, context);
@@ -65,7 +66,7 @@ export class OnDataExplorer implements OnApplicationBootstrap {
         const [first] = Array.isArray(messages) ? messages : [messages];
         const what = Array.isArray(messages) ? `a batch of ${messages.length} from` : 'message';
         this.#logger.warn(
-          `${label}: ${what} ${first?.messageId} failed, attempt ${first?.attempt}. ${errorMessage(error)}`,
+          `${label}: ${what} ${first?.messageId} failed, attempt ${first?.attempt}. ${redactor.text(errorMessage(error))}`,
         );
         throw error;
       }
@@ -81,7 +82,7 @@ export class OnDataExplorer implements OnApplicationBootstrap {
         await this.stream.subscribe(queue, handler, { name: label, ...subscribe });
       }
     } catch (cause) {
-      throw startError(cause, label, queue);
+      throw startError(redactor.error(cause), label, queue);
     }
   }
 

@@ -7,7 +7,7 @@ import type { PluginOfType, PluginTypeName } from '../core/plugin-types.js';
 import { Experiments } from '../experiment/index.js';
 
 /** How {@link ExperimentHub.registerPlugin} treats a plugin. */
-export type RegisterPluginOptions = Partial<Pick<PluginPolicy, 'name' | 'required' | 'initTimeout'>>;
+export type RegisterPluginOptions = Partial<Pick<PluginPolicy, 'name' | 'required' | 'initTimeout' | 'redactor'>>;
 
 /** The hub of an application: its plugins, their health, and its experiments. */
 @Injectable()
@@ -39,6 +39,7 @@ export class ExperimentHub {
    * and the plugin's own error when it is required and does not start.
    * @param options.name default: the driver's name
    * @param options.required default false: when it fails, health is degraded and the hub keeps trying
+   * @param options.redactor `new Redactor(secrets)`: hides the plugin's secrets in logs, health and its errors
    */
   async registerPlugin(plugin: HubPlugin, options: RegisterPluginOptions = {}): Promise<void> {
     if (!HubPlugin.isPlugin(plugin)) {

@@ -49,6 +49,7 @@ const UNTOUCHED = new Set([
   'drain',
   'shutdown',
   'healthCheck',
+  'hideSecrets',
   'ensureOpen',
   'error',
   'unsupported',
