@@ -18,7 +18,7 @@ if (python === undefined && process.env['HUB_TEST_SERVICES'] === 'all') {
 export interface PythonDump {
   experiments: unknown[];
   runs: { id: string; histories: Record<string, [number | 'NaN', number, number][]> }[];
-  models: unknown[];
+  models: { name: string }[];
   integrity: string[];
   foreign_keys: unknown[];
   revision: string;
