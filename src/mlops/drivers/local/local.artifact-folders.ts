@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { HubError } from '../../../core/errors.js';
 import { IN_MEMORY } from '../../../embedded/store.options.js';
@@ -11,6 +11,10 @@ import type { LocalMLOpsOptions } from './local.options.js';
 const RUN_URI_LIMIT = 200;
 const RUN_SUFFIX = `/${'0'.repeat(32)}/artifacts`.length;
 const LONGEST_ID = 10;
+/** Folder for files that are being received, beside those of the experiments. */
+const INCOMING = '.incoming';
+/** How old a file in it has to be to count as left behind by a process that died, in ms. */
+const LEFT_BEHIND = 3_600_000;
 
 /** Where artifacts may lie, as `file://` URIs in the database and as folders on the disk. */
 export class ArtifactFolders {
@@ -31,6 +35,7 @@ export class ArtifactFolders {
       throw new HubError('UNAVAILABLE', `the artifact folder ${folder} cannot be made.`, { cause });
     }
     const root = realpathSync(folder);
+    sweep(join(root, INCOMING));
     const length = pathToFileURL(root).href.length + 1 + LONGEST_ID + RUN_SUFFIX;
     if (length > RUN_URI_LIMIT) {
       if (temporary) rmSync(root, { recursive: true, force: true });
@@ -79,6 +84,11 @@ export class ArtifactFolders {
     );
   }
 
+  /** Where to receive a file for the run folder `root`: on its file system, but where neither we nor MLflow list anything. */
+  receivingFolder(root: string): string {
+    return isBelow(root, this.root) ? join(this.root, INCOMING) : dirname(root);
+  }
+
   /** Removes the folder when it was made for a database in memory. */
   close(): void {
     if (this.temporary) rmSync(this.root, { recursive: true, force: true });
@@ -93,6 +103,18 @@ export class ArtifactFolders {
       // No URI of a file, one with a host name, or one with an encoded slash.
       return undefined;
     }
+  }
+}
+
+/** Removes what a killed process had not received to the end. Recent files may be another process's, which still writes. */
+function sweep(folder: string): void {
+  try {
+    for (const name of readdirSync(folder)) {
+      const path = join(folder, name);
+      if (Date.now() - statSync(path).mtimeMs > LEFT_BEHIND) rmSync(path, { force: true });
+    }
+  } catch {
+    // No such folder yet, or another process is as tidy: nothing depends on it.
   }
 }
 

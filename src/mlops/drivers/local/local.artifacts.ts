@@ -17,6 +17,12 @@ export interface ArtifactRoots {
   rootOf(runId: string, active: boolean): Promise<string>;
 }
 
+/** Where files are received before they take their place. */
+export interface ReceivingFolders {
+  /** A folder on the file system of the run folder `root`. */
+  receivingFolder(root: string): string;
+}
+
 /** The artifact files of runs. */
 export class LocalArtifacts {
   readonly inFlight = new InFlight();
@@ -24,6 +30,7 @@ export class LocalArtifacts {
 
   constructor(
     private readonly roots: ArtifactRoots,
+    private readonly folders: ReceivingFolders,
     private readonly durability: Durability,
   ) {}
 
@@ -39,11 +46,11 @@ export class LocalArtifacts {
       const segments = checkArtifactPath(path);
       await this.inFlight.track(runId, path, async (earlier) => {
         const root = await this.roots.rootOf(runId, true);
-        // Beside the folder, on the same file system, but where neither we nor MLflow list anything.
-        const temporary = join(dirname(root), `.incoming-${randomUUID()}`);
+        const folder = this.folders.receivingFolder(root);
+        const temporary = join(folder, `.incoming-${randomUUID()}`);
         try {
           this.#ensureOpen();
-          await mkdir(dirname(root), { recursive: true });
+          await mkdir(folder, { recursive: true });
           if (failure !== undefined) throw unreadable(failure);
           await this.#receive(content, temporary);
           await earlier;

@@ -27,7 +27,7 @@ export class LocalEngine {
     this.commits = new GroupCommit(db);
     this.experiments = new LocalExperiments(db, this.commits, folders);
     this.runs = new LocalRuns(db, this.commits, this.experiments, folders);
-    this.artifacts = new LocalArtifacts(this.runs, durability);
+    this.artifacts = new LocalArtifacts(this.runs, folders, durability);
     this.models = new LocalModels(db, this.commits);
     this.versions = new LocalModelVersions(db, this.commits, this.models);
     this.searches = new LocalSearches(db, this.commits, this);
