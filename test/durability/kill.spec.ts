@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -59,12 +59,20 @@ describe('kill -9 during writes', () => {
 
   it('mlops: everything acknowledged is there, and nothing is torn', { timeout: TIMEOUT }, async () => {
     const ledger = new MLOpsLedger();
+    const incoming = join(folder, 'artifacts', '.incoming');
+    // Made for the first artifact, which a kill can forestall.
+    const halfReceived = () => readdir(incoming).catch((): string[] => []);
+    let leftBehind = 0;
     await rounds('mlops', 'mlflow.db', ledger, async () => {
+      const halves = await halfReceived();
+      leftBehind += halves.length;
+      for (const name of halves) await utimes(join(incoming, name), 0, 0);
       const mlops = new LocalMLOpsPlugin({ dataDir: folder });
       await mlops.initialize();
       try {
         expect(await ledger.faults(mlops)).toEqual([]);
-        return `${ledger.runs} runs`;
+        expect(await halfReceived()).toEqual([]);
+        return `${ledger.runs} runs, ${leftBehind} half-received artifacts removed`;
       } finally {
         await mlops.shutdown();
       }
