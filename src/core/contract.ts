@@ -4,13 +4,14 @@ import type { HubPlugin } from './plugin.js';
 
 /**
  * The test functions that a contract suite needs; those of Vitest, Jest, Mocha and `node:test` all fit. Assertions are
- * made with `node:assert`, so that no runner is a dependency.
+ * made with `node:assert`, so that no runner is a dependency. What the functions return is not looked at (`node:test`
+ * returns promises of its own).
  */
 export interface ContractRunner {
-  describe(name: string, body: () => void): void;
-  it(name: string, body: () => Promise<void> | void): void;
-  beforeEach(body: () => Promise<void> | void): void;
-  afterEach(body: () => Promise<void> | void): void;
+  describe(name: string, body: () => void): unknown;
+  it(name: string, body: () => Promise<void> | void): unknown;
+  beforeEach(body: () => Promise<void> | void): unknown;
+  afterEach(body: () => Promise<void> | void): unknown;
 }
 
 /** How a suite gets plugins of the driver under test. */

@@ -15,7 +15,10 @@ export type ChaosFault = 'drop' | 'lose-answer' | 'duplicate' | 'disconnect' | '
 /** When which fault happens. */
 export interface ChaosRule {
   fault: ChaosFault;
-  /** Methods that it hits, by name. Default: every method of the plugin type; those of life and health never. */
+  /**
+   * Methods that it hits, by the name that the caller uses. Default: every method of the plugin type; those of life and
+   * health never.
+   */
   methods?: readonly string[];
   /** Share of calls that it hits, 0 to 1. Default 1. */
   probability?: number;
@@ -53,13 +56,18 @@ const UNTOUCHED = new Set([
   'ensureOpen',
   'error',
   'unsupported',
-  'task',
   'setTrackingUri',
+  'connect',
+  'disconnect',
 ]);
 
+/** What hands out or works with the plugin itself: not hit, but all that is called through it is. */
+const THROUGH = new Set(['task', 'withRun']);
+
 /**
- * Puts faults in front of any plugin of any driver, for tests of what is built on it. Faults hit promises; the first
- * step of async iterators is hit by `drop`, `disconnect` and `delay`.
+ * Puts faults in front of any plugin of any driver, for tests of what is built on it. Faults hit the promises of the
+ * plugin's methods, also through task handles and in `withRun`; the first step of async iterators is hit by `drop`,
+ * `disconnect` and `delay`. Deliveries and subscriptions that it hands out are those of the driver.
  */
 export function withChaos<Plugin extends HubPlugin>(
   target: Plugin,
@@ -72,10 +80,11 @@ export function withChaos<Plugin extends HubPlugin>(
   let active = true;
   let connected = true;
 
-  const draw = (method: string): ChaosRule | undefined => {
+  const draw = (method: string, possible: ReadonlySet<ChaosFault>): ChaosRule | undefined => {
     if (!active) return undefined;
     const rule = rules.find(
       (candidate) =>
+        possible.has(candidate.fault) &&
         (candidate.methods?.includes(method) ?? true) &&
         (left.get(candidate) ?? 0) > 0 &&
         random() < (candidate.probability ?? 1),
@@ -88,8 +97,10 @@ export function withChaos<Plugin extends HubPlugin>(
   const fault = (code: 'TIMEOUT' | 'UNAVAILABLE', method: string, message: string) =>
     new HubError(code, message, { plugin: target.pluginType, driver: target.driver, operation: method });
 
-  const before = async (method: string): Promise<ChaosRule | undefined> => {
-    const rule = connected ? draw(method) : undefined;
+  const facts = () => ({ driver: target.driver, phase: target.phase });
+
+  const before = async (method: string, possible = ALL_FAULTS): Promise<ChaosRule | undefined> => {
+    const rule = connected ? draw(method, possible) : undefined;
     if (rule?.fault === 'disconnect') connected = false;
     if (!connected) throw fault('UNAVAILABLE', method, 'disconnected by chaos.');
     if (rule?.fault === 'drop') throw fault('TIMEOUT', method, 'dropped by chaos.');
@@ -104,20 +115,21 @@ export function withChaos<Plugin extends HubPlugin>(
     return result;
   };
 
-  const plugin = new Proxy(target, {
-    get(object, key) {
+  const plugin: Plugin = new Proxy(target, {
+    get(object, key, proxy) {
       const value: unknown = Reflect.get(object, key, object);
       if (typeof key === 'symbol' || typeof value !== 'function') return value;
       const method = value as (...args: unknown[]) => unknown;
       if (key === 'healthCheck' && !connected) {
-        return async () => ({ healthy: false, details: { driver: target.driver, message: 'disconnected by chaos' } });
+        return async () => ({ healthy: false, details: { ...facts(), message: 'disconnected by chaos' } });
       }
-      if (UNTOUCHED.has(key)) return method.bind(object);
+      if (THROUGH.has(key)) return method.bind(proxy);
+      if (UNTOUCHED.has(key) || key in Object.prototype) return method.bind(object);
       return (...args: unknown[]) => {
         // Nothing is called before the draw: a dropped call must not reach the backend. Iterators are lazy by contract.
         if (ITERATORS.has(key))
           return iterate(
-            () => before(key),
+            () => before(key, FAULTS_OF_ITERATORS),
             () => method.apply(object, args),
           );
         return around(key, async () => method.apply(object, args));
@@ -134,6 +146,9 @@ export function withChaos<Plugin extends HubPlugin>(
     },
   };
 }
+
+const FAULTS_OF_ITERATORS: ReadonlySet<ChaosFault> = new Set(['drop', 'disconnect', 'delay']);
+const ALL_FAULTS: ReadonlySet<ChaosFault> = new Set([...FAULTS_OF_ITERATORS, 'lose-answer', 'duplicate']);
 
 /** Methods that return async iterators. */
 const ITERATORS = new Set([

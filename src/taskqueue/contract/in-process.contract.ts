@@ -9,7 +9,7 @@ export function inProcessContract(runner: ContractRunner, harness: TaskQueueHarn
   describe('in process', () => {
     const subject = contractSubject(runner, harness);
     /** A test that only a driver with `supports.inProcess` can pass; the opposite has a test of its own. */
-    const it = (name: string, body: () => Promise<void>): void =>
+    const it = (name: string, body: () => Promise<void>): unknown =>
       runner.it(name, async () => {
         if (subject.plugin.supports.inProcess) await body();
       });
