@@ -82,7 +82,7 @@ describe.skipIf(PYTHON === undefined)('a stock MLflow server beside the hub that
         await look(server, lines);
         looks += 1;
         await setTimeout(50);
-      } while (Date.now() < end || looks < 5);
+      } while (Date.now() < end || looks < 3);
       const together = lines.length - before - during;
       expect(together).toBeGreaterThan(100);
 
