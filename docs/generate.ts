@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { renderConfigDocs } from './generate-config.js';
+import { contractDocs } from './generate/contracts.js';
 import { driverDocs } from './generate/drivers.js';
 import { errorDocs } from './generate/errors.js';
 
@@ -11,6 +12,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 export async function generateDocs(): Promise<Record<string, string>> {
   const raw: Record<string, string> = {
     ...(await renderConfigDocs()),
+    'docs/contracts.md': await contractDocs(),
     'docs/drivers.md': await driverDocs(),
     'docs/errors.md': errorDocs(),
   };

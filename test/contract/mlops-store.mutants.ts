@@ -33,7 +33,7 @@ export const storeMutants: Mutant<MLOpsPlugin>[] = [
     },
   },
   {
-    name: 'leaves a run whose work failed as FINISHED',
+    name: 'ends a run whose work failed as FINISHED',
     caughtBy: /^runs > withRun ends the run FAILED when the work rejects/,
     mutate: (plugin) => replace(plugin, 'endRun', (original) => (runId) => original(runId)),
   },
