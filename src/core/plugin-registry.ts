@@ -149,9 +149,13 @@ export class PluginRegistry implements OnModuleInit, OnModuleDestroy, BeforeAppl
   /** Starts all plugins side by side. When a required one fails, closes what was opened and throws. */
   async onModuleInit(): Promise<void> {
     this.#started = true;
+    const began = Date.now();
     const results = await Promise.allSettled(this.#entries.map((entry) => entry.start()));
     const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
-    if (failures.length === 0) return;
+    if (failures.length === 0) {
+      this.#reportStart(Date.now() - began);
+      return;
+    }
     await this.#stopAll(Date.now() + this.shutdownTimeout);
     for (const failure of failures.slice(1)) this.logger.error(errorMessage(failure));
     throw failures[0];
@@ -172,6 +176,13 @@ export class PluginRegistry implements OnModuleInit, OnModuleDestroy, BeforeAppl
 
   async onApplicationShutdown(): Promise<void> {
     await this.#stopAll((this.#deadline ??= Date.now() + this.shutdownTimeout));
+  }
+
+  #reportStart(ms: number): void {
+    const states = this.list().map(({ type, name, state }) =>
+      state === 'disabled' ? `${type} disabled` : `${type}/${name} ${state}`,
+    );
+    if (states.length > 0) this.logger.log(`${states.join(', ')} (${ms} ms)`);
   }
 
   async #stopAll(deadline: number): Promise<void> {

@@ -60,18 +60,6 @@ const INJECTED: Record<string, string> = {
   runId: 'string',
 };
 
-/** What the reader of a block has beside it: a driver of their own, and Jest, whose test functions Vitest's equal. */
-const READERS_FILES: Record<string, string> = {
-  'my.plugin.ts': `import { MemoryDataStreamPlugin } from './memory.plugin.js';
-    export class MyDataStreamPlugin extends MemoryDataStreamPlugin {
-      constructor(options: { prefix: string }) { super({ maxPayloadBytes: options.prefix.length + 65_536 }); }
-    }`,
-  'jest.d.ts': `declare module '@jest/globals' {
-      export { afterEach, beforeEach, describe, it } from 'vitest';
-      export const jest: { setTimeout(ms: number): void };
-    }`,
-};
-
 const options: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2023,
   module: ts.ModuleKind.NodeNext,
@@ -109,7 +97,9 @@ const message = (diagnostic: ts.Diagnostic): string => ts.flattenDiagnosticMessa
 
 /** Declarations of the names that the first check did not find and that a reader knows where to get. */
 function missingNames(diagnostics: readonly ts.Diagnostic[], exported: Map<string, string>): string {
-  const names = new Set(diagnostics.flatMap((found) => /Cannot find name '(\w+)'/.exec(message(found))?.[1] ?? []));
+  const names = new Set(
+    diagnostics.flatMap((found) => /(?:Cannot find name|shorthand property) '(\w+)'/.exec(message(found))?.[1] ?? []),
+  );
   return [...names]
     .flatMap((name) => {
       if (exported.has(name)) return [`import { ${name} } from '${exported.get(name)}';`];
@@ -148,7 +138,6 @@ describe('code in the documentation', () => {
     const folder = join(root, 'examples/custom-driver/memory');
     const fileOf = (index: number): string => join(folder, `docs-block-${index}.ts`);
     const texts = new Map(code.map(({ code: text }, index) => [fileOf(index), `${text}\nexport {};\n`]));
-    for (const [name, text] of Object.entries(READERS_FILES)) texts.set(join(folder, name), text);
     const exported = ambientExports();
     // A block also knows what another one exports, and the files of the custom driver.
     for (const [index, { code: text }] of code.entries()) {
