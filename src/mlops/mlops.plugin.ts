@@ -169,13 +169,13 @@ export abstract class MLOpsPlugin extends HubPlugin<MLOpsSupports> {
   abstract deleteModelVersionTag(name: string, version: string, key: string): Promise<void>;
 
   /** {@link logBatch} of one metric point. */
-  async logMetric(
+  logMetric(
     runId: string,
     key: string,
     value: number,
     options: { step?: number; timestamp?: number } = {},
   ): Promise<void> {
-    await this.logBatch(runId, { metrics: [{ key, value, ...options }] });
+    return this.logBatch(runId, { metrics: [{ key, value, ...options }] });
   }
 
   /** {@link logBatch} of metric points; a record gives every value the same step and timestamp. */

@@ -39,14 +39,17 @@ export function invalid(message: string): HubError {
   return new HubError('INVALID_ARGUMENT', message);
 }
 
+// What most keys look like; checked first, since this runs for every point.
+const PLAIN_KEY = /^\w[\w\-.: ]{0,249}$/;
+
 /** Checks the key of a metric, param or tag: charset, length, and that it equals its normalised path. */
 export function checkKey(key: unknown, what: string): string {
+  if (typeof key === 'string' && PLAIN_KEY.test(key)) return key;
   const text = checkText(key, `the key ${quote(String(key))} of a ${what}`, LIMITS.key, false);
   if (!/^[\p{L}\p{N}_\-.:/ ]+$/u.test(text)) {
     throw invalid(`the key ${quote(text)} of a ${what} may hold letters, digits and _ - . : / space only.`);
   }
-  // Without a slash only a key of dots could be another's path; most keys have none, and this runs for every point.
-  const unique = !text.includes('/') || posix.normalize(text).replace(/(?<=.)\/$/, '') === text;
+  const unique = posix.normalize(text).replace(/(?<=.)\/$/, '') === text;
   if (!unique || text === '.' || text.startsWith('..') || text.startsWith('/')) {
     throw invalid(
       `the key ${quote(text)} of a ${what} has to be a normalised relative path: no "//", no "..", no "/" at either end.`,
@@ -71,9 +74,9 @@ export function checkMetric(input: MetricInput, now: number): Metric {
   const { value } = input;
   if (typeof value !== 'number')
     throw invalid(`the value of metric ${quote(key)} has to be a number, not ${kind(value)}.`);
-  const timestamp = checkInteger(input.timestamp ?? now, `the timestamp of metric ${quote(key)}`);
+  const timestamp = checkInteger(input.timestamp ?? now, () => `the timestamp of metric ${quote(key)}`);
   if (timestamp < 0) throw invalid(`the timestamp of metric ${quote(key)} has to be 0 or later, not ${timestamp}.`);
-  const step = checkInteger(input.step ?? 0, `the step of metric ${quote(key)}`);
+  const step = checkInteger(input.step ?? 0, () => `the step of metric ${quote(key)}`);
   const stored = Number.isNaN(value) ? value : Math.min(Math.max(value, -Number.MAX_VALUE), Number.MAX_VALUE);
   return { key, value: stored, timestamp, step };
 }
@@ -129,7 +132,7 @@ export function checkVersion(version: unknown): number {
 
 /** Checks a time in ms since 1970; fractions are cut off. */
 export function checkTime(time: number, what: string): number {
-  const value = checkInteger(time, what);
+  const value = checkInteger(time, () => what);
   if (value < 0) throw invalid(`${what} has to be 0 or later, not ${value}.`);
   return value;
 }
@@ -198,9 +201,9 @@ function checkScalars(map: ScalarMap, what: string, max: number): [string, strin
   });
 }
 
-function checkInteger(value: unknown, what: string): number {
+function checkInteger(value: unknown, what: () => string): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(Math.trunc(value))) {
-    throw invalid(`${what} has to be an integer below 2^53, not ${typeof value === 'number' ? value : kind(value)}.`);
+    throw invalid(`${what()} has to be an integer below 2^53, not ${typeof value === 'number' ? value : kind(value)}.`);
   }
   // Adding 0 turns -0 into 0.
   return Math.trunc(value) + 0;

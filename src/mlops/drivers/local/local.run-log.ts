@@ -45,8 +45,8 @@ export class LocalRunLog {
     private readonly runs: RunLookup,
   ) {}
 
-  async batch(runId: string, batch: RunBatch): Promise<void> {
-    await this.write(runId, checkBatch(batch));
+  batch(runId: string, batch: RunBatch): Promise<void> {
+    return this.write(runId, checkBatch(batch));
   }
 
   /** Stores a checked batch. */
