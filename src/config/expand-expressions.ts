@@ -1,4 +1,4 @@
-import { isMap, isPair, isScalar, isSeq, visit, type Document, type Node } from 'yaml';
+import { isMap, isPair, isScalar, isSeq, visit, type Document } from 'yaml';
 import { joinPath, type ConfigIssue, type ConfigPath } from '../core/validate.js';
 import { readSecretFile } from './secret-file.js';
 import type { YamlText } from './yaml-document.js';
@@ -34,10 +34,11 @@ export function expandExpressions(
   env: Readonly<Record<string, string | undefined>>,
 ): Expansion {
   const expansion: Expansion = { issues: [], texts: new Map(), secrets: [] };
+  const indexes = new WeakMap<object, Map<unknown, number>>();
   visit(document, {
     Scalar(key, node, ancestors) {
       if (key === 'key' || typeof node.value !== 'string' || !node.value.includes('${')) return;
-      const path = pathOf([...ancestors, node]);
+      const path = pathOf([...ancestors, node], indexes);
       const line = lineOfNode(node);
       let fromFile = false;
       const text = node.value.replaceAll(EXPRESSION, (whole: string, body: string | undefined, close: string) => {
@@ -103,11 +104,16 @@ function coreScalar(text: string, document: Document): unknown {
   return text;
 }
 
-function pathOf(nodes: readonly unknown[]): ConfigPath {
+function pathOf(nodes: readonly unknown[], indexes: WeakMap<object, Map<unknown, number>>): ConfigPath {
   const path: (string | number)[] = [];
   for (const [index, node] of nodes.entries()) {
     if (isPair(node)) path.push(String(isScalar(node.key) ? node.key.value : node.key));
-    else if (isSeq(node) && !isMap(node)) path.push(node.items.indexOf(nodes[index + 1] as Node));
+    else if (isSeq(node) && !isMap(node)) {
+      // Found once for a whole list: looking for each item of a long one takes quadratic time.
+      const known = indexes.get(node) ?? new Map<unknown, number>(node.items.map((item, place) => [item, place]));
+      indexes.set(node, known);
+      path.push(known.get(nodes[index + 1]) ?? -1);
+    }
   }
   return path;
 }

@@ -64,9 +64,20 @@ function findWithTexts(
   origin: ConfigOrigin | undefined,
 ): ReturnType<typeof findIssues> {
   const schema = hubConfigSchema(schemas);
-  const first = findIssues(schema, value);
+  let found = findIssues(schema, value);
+  // Again and again, since one look tells the first faults only.
+  while (restoreTexts(found.issues, value, origin)) found = findIssues(schema, value);
+  return found;
+}
+
+/** Puts the texts back that were meant, and tells whether there was one. */
+function restoreTexts(
+  issues: ReturnType<typeof findIssues>['issues'],
+  value: unknown,
+  origin: ConfigOrigin | undefined,
+): boolean {
   // `password: ${PW}` with PW=123456 is a number to YAML; where the schema wants a string, the text was meant.
-  const restored = first.issues.filter(({ at, path }) => {
+  const restored = issues.filter(({ at, path }) => {
     const holder = at.slice(0, -1).reduce<unknown>((parent, key) => ownValue(parent, key), value);
     const key = at.at(-1);
     if (typeof holder !== 'object' || holder === null || key === undefined || !Object.hasOwn(holder, key)) return false;
@@ -74,11 +85,12 @@ function findWithTexts(
     // Through an alias or a merge the value stands at other places than the one that was expanded.
     const texts = origin?.texts ?? new Map<string, ExpandedText>();
     const expanded = texts.get(path) ?? [...texts.values()].find((candidate) => candidate.value === values[key]);
-    if (expanded === undefined) return false;
+    // What has been put back and is a fault all the same must not be put back again and again.
+    if (expanded === undefined || !Object.is(values[key], expanded.value)) return false;
     values[key] = expanded.text;
     return true;
   });
-  return restored.length === 0 ? first : findIssues(schema, value);
+  return restored.length > 0;
 }
 
 function withLines(

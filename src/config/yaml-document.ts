@@ -1,4 +1,15 @@
-import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type Node,
+} from 'yaml';
 import { configError, type ConfigIssue, type ConfigPath } from '../core/validate.js';
 
 /** Largest configuration text, in bytes. */
@@ -46,11 +57,18 @@ export function parseYaml(text: string, file: string | undefined): YamlText {
   let document: Document;
   try {
     // Without prettyErrors: those quote whole lines.
-    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true, stringKeys: true });
+    document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      merge: true,
+      stringKeys: true,
+      // The parser compares each key with all before it, which takes quadratic time.
+      uniqueKeys: false,
+    });
   } catch {
     throw configError([{ path: '', message: 'is not readable as YAML: it is nested too deeply.' }], source);
   }
-  const faults = [...document.errors, ...document.warnings];
+  const faults = [...document.errors, ...document.warnings, ...repeatedKeys(document)];
   if (faults.length > 0) {
     // One fault makes the parser stumble over what follows: the first of each line tells.
     const byLine = new Map<number, ConfigIssue>();
@@ -87,6 +105,22 @@ export function toPlain({ document }: YamlText, file: string | undefined): unkno
       file === undefined ? {} : { file },
     );
   }
+}
+
+function repeatedKeys(document: Document): { code: string; pos: [number, number] }[] {
+  const repeated: { code: string; pos: [number, number] }[] = [];
+  visit(document, {
+    Map(_key, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const at = key.range?.[0] ?? 0;
+        if (seen.has(key.value)) repeated.push({ code: 'DUPLICATE_KEY', pos: [at, at + 1] });
+        seen.add(key.value);
+      }
+    },
+  });
+  return repeated;
 }
 
 function excess(text: string): ConfigIssue | undefined {

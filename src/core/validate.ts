@@ -25,6 +25,9 @@ export interface ConfigIssue {
   suggestion?: string;
 }
 
+/** Most faults that one error lists. */
+const MAX_ISSUES = 100;
+
 /** Where a fault lies: the keys from the top, as they are spelt in the input. */
 export type ConfigPath = readonly (string | number)[];
 
@@ -54,7 +57,7 @@ export function validateOptions<T>(schema: Schema, value: unknown, context: Vali
   );
 }
 
-/** Every fault of `value`, each with its place, and the value with defaults filled in (of use only without faults). */
+/** Every fault of `value` (a few more than one error lists at most), each with its place, and the value with defaults filled in (of use only without faults). */
 export function findIssues(
   schema: Schema,
   value: unknown,
@@ -68,7 +71,8 @@ export function findIssues(
   const description = describeSchema(schema);
   // A driver's own message template may still quote the value.
   const redactor = new Redactor(collectSecrets(schema, value));
-  return { issues: error.details.map((item) => issueOf(item, description, value, redactor)), value: valid };
+  const details = error.details.slice(0, MAX_ISSUES + 1);
+  return { issues: details.map((item) => issueOf(item, description, value, redactor)), value: valid };
 }
 
 /** `a.b[0].c` of a path. */
@@ -79,11 +83,12 @@ export function joinPath(path: ConfigPath): string {
   }, '');
 }
 
-/** The `CONFIG_INVALID` error of a list of faults. */
+/** The `CONFIG_INVALID` error of a list of faults; of more than 100 it holds the first 100. */
 export function configError(
-  issues: ConfigIssue[],
+  found: ConfigIssue[],
   source: HubErrorOptions & { what?: string; file?: string } = {},
 ): HubError {
+  const issues = found.slice(0, MAX_ISSUES);
   const lines = issues.map((issue) => {
     const line = issue.line === undefined ? '' : ` (line ${issue.line})`;
     const likely = issue.suggestion === undefined ? '' : ` Did you mean ${JSON.stringify(issue.suggestion)}?`;
@@ -91,7 +96,8 @@ export function configError(
   });
   const { plugin, driver, cause, file } = source;
   const subject = file === undefined ? 'the configuration' : `the configuration file ${file}`;
-  const faults = issues.length === 1 ? 'a fault' : `${issues.length} faults`;
+  const more = found.length > issues.length ? 'more than ' : '';
+  const faults = issues.length === 1 ? 'a fault' : `${more}${issues.length} faults`;
   return new HubError('CONFIG_INVALID', `${subject} has ${faults}:${lines.join('')}`, {
     ...(plugin === undefined ? {} : { plugin }),
     ...(driver === undefined ? {} : { driver }),
