@@ -1,0 +1,6 @@
+import { isMainThread } from 'node:worker_threads';
+import { defineTasks } from 'nestjs-experiment-hub';
+
+export default defineTasks({
+  'matrix.thread': () => ({ onMainThread: isMainThread }),
+});
