@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import fc from 'fast-check';
+import { stringify } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { builtInDrivers } from '../../src/hub/built-in-drivers.js';
 import {
@@ -123,9 +124,13 @@ describe('2 000 fuzzed configurations', () => {
           { ...block, config: { ...block.config, dataDir: ':memory:' } },
         ]),
       );
-      const path = join(folder, `${index}.json`);
+      const path = join(folder, `${index}.yaml`);
       const global = { ...config.global, workDir: join(folder, 'work'), shutdownTimeout: 5_000, logLevel: 'fatal' };
-      await writeFile(path, JSON.stringify({ ...config, global, plugins }).replaceAll('${', '$${'));
+      // YAML in folded lines: a document of long texts would exceed the limit on a line as JSON.
+      await writeFile(
+        path,
+        stringify({ ...config, global, plugins }, { defaultStringType: 'QUOTE_DOUBLE' }).replaceAll('${', '$${'),
+      );
       @Module({ imports: [ExperimentHubModule.forRoot({ configPath: path })] })
       class App {}
       try {
