@@ -5,7 +5,7 @@ import { redactError, redactUrls } from './redact.js';
  * do about each.
  */
 export const HUB_ERROR_CODES = [
-  /** The configuration cannot be read or does not fit its schema; `details.issues` lists every fault. */
+  /** The configuration cannot be read or does not fit its schema; `details.issues` lists the faults, up to 100. */
   'CONFIG_INVALID',
   /** No driver of that name is registered for the plugin type. */
   'DRIVER_UNKNOWN',
