@@ -217,8 +217,8 @@ describe.concurrent(
     it.each(['memory', 'disk'])('%s: no handle is left open and the heap is flat', async (mode) => {
       // Its own folder: these tests run side by side, and the shared one goes with the first that ends.
       const own = await mkdtemp(join(tmpdir(), 'hub-boots-'));
-      const child = resultOf('boots.child.ts', [mode, own, BOOTS, 20]);
-      const { heaps, objects, resources } = await child.finally(() => rm(own, { recursive: true, force: true }));
+      const { heaps, objects, resources } = await resultOf('boots.child.ts', [mode, own, BOOTS, 20]);
+      await rm(own, { recursive: true, force: true });
       const growth = (heaps[1] ?? NaN) - (heaps[0] ?? NaN);
       console.log(`${mode}: heap ${heaps.join(' -> ')} bytes, objects of the hub ${objects.join(' -> ')}`);
       expect(resources).toEqual([]);
