@@ -1,3 +1,4 @@
+export { builtInDrivers } from './built-in-drivers.js';
 export { ExperimentHub, type RegisterPluginOptions } from './experiment-hub.js';
 export {
   ExperimentHubModule,
