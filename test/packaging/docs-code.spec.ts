@@ -56,7 +56,6 @@ const INJECTED: Record<string, string> = {
   stream: "import('nestjs-experiment-hub').DataStreamPlugin",
   tasks: "import('nestjs-experiment-hub').TaskQueuePlugin",
   hub: "import('nestjs-experiment-hub').ExperimentHub",
-  realPlugin: "import('nestjs-experiment-hub').DataStreamPlugin",
   runId: 'string',
 };
 
