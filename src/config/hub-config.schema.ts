@@ -23,7 +23,9 @@ export const versionSchema = Joi.alternatives(Joi.string(), Joi.number())
 /** Joi schema of the `global` block. */
 export const globalSchema = Joi.object({
   logLevel,
-  environment: Joi.string().default('development').description('Name of the deployment, e.g. production.'),
+  environment: Joi.string()
+    .default('development')
+    .description('Name of the deployment, e.g. production. For your own use: the hub does not read it.'),
   shutdownTimeout: Joi.number()
     .integer()
     .min(1)

@@ -7,7 +7,7 @@ import type { PluginOptions } from '../core/plugin-options.js';
 export interface HubGlobalConfig {
   /** The least severe level that is logged. Default `log`. */
   logLevel: HubLogLevel;
-  /** Name of the deployment, e.g. `production`. Default `development`. */
+  /** Name of the deployment, e.g. `production`. Default `development`. For the application's use: the hub does not read it. */
   environment: string;
   /** How long drain and close may take together at shutdown, in ms. Default 25 000. */
   shutdownTimeout: number;

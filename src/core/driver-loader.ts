@@ -2,7 +2,7 @@ import type { LazyModuleLoader } from '@nestjs/core';
 import type { Type } from '@nestjs/common';
 import { withDeadline } from './deadline.js';
 import type { DriverDescriptor, DriverModuleClass } from './driver.js';
-import { HubError } from './errors.js';
+import { errorMessage, HubError } from './errors.js';
 import { HubPlugin } from './plugin.js';
 
 /**
@@ -67,11 +67,7 @@ function loadError(error: unknown, descriptor: DriverDescriptor): HubError {
       { ...source, details: { missing, install: [...descriptor.peers] } },
     );
   }
-  return new HubError(
-    'DRIVER_INVALID',
-    `the driver did not load: ${error instanceof Error ? error.message : String(error)}`,
-    source,
-  );
+  return new HubError('DRIVER_INVALID', `the driver did not load: ${errorMessage(error)}`, source);
 }
 
 function missingPackage(error: unknown): string | undefined {

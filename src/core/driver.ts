@@ -1,5 +1,5 @@
 import type { DynamicModule } from '@nestjs/common';
-import type { ObjectSchema } from 'joi';
+import Joi, { type ObjectSchema } from 'joi';
 import { HubError } from './errors.js';
 
 /** The Nest module of a driver: builds the plugin from validated options and exports it under its type's token. */
@@ -23,13 +23,16 @@ export interface DriverDescriptor<Options extends object = object> {
   readonly label: string;
   /** npm packages that `load()` needs, as they would be given to `npm install`. */
   readonly peers: readonly string[];
-  /** Joi schema of the `config` block. Mark secrets with `.meta({ secret: true })`. */
+  /**
+   * Joi schema of the `config` block, made with the `Joi` that this package exports: Joi refuses schemas of another
+   * version. Mark secrets with `.meta({ secret: true })`.
+   */
   readonly schema: ObjectSchema<Options>;
   /** Imports the driver's Nest module. */
   load(): Promise<DriverModuleClass<Options>>;
 }
 
-/** Declares a driver; checks the name at once. Throws `INVALID_ARGUMENT`. */
+/** Declares a driver; checks names and schema at once. Throws `INVALID_ARGUMENT`. */
 export function defineDriver<Options extends object>(descriptor: DriverDescriptor<Options>): DriverDescriptor<Options> {
   for (const key of ['type', 'name'] as const) {
     if (/^[a-z][a-z0-9-]*$/.test(descriptor[key])) continue;
@@ -38,12 +41,30 @@ export function defineDriver<Options extends object>(descriptor: DriverDescripto
       `a driver's ${key} has to be lower case letters, digits and dashes, not ${JSON.stringify(descriptor[key])}.`,
     );
   }
+  checkSchema(descriptor);
   return descriptor;
+}
+
+/** Throws `INVALID_ARGUMENT` unless the hub's own Joi can work with the driver's schema. */
+function checkSchema({ type, name, schema }: DriverDescriptor): void {
+  try {
+    // Throws for a schema of another version of Joi.
+    if (Joi.isSchema(schema)) return;
+  } catch {
+    // Answered below.
+  }
+  throw new HubError(
+    'INVALID_ARGUMENT',
+    `the schema of driver ${type}/${name} is no Joi schema, or was made with another copy or version of joi; import ` +
+      'Joi from nestjs-experiment-hub.',
+    { plugin: type, driver: name },
+  );
 }
 
 /**
  * The drivers of one plugin type by name: the built-in ones and those given by the application.
- * Throws `ALREADY_EXISTS` when two carry the same (type, name).
+ * Throws `ALREADY_EXISTS` when two carry the same (type, name), `INVALID_ARGUMENT` for a schema that is not of the hub's
+ * Joi.
  */
 export function driverTable(type: string, drivers: readonly DriverDescriptor[]): Map<string, DriverDescriptor> {
   const table = new Map<string, DriverDescriptor>();
@@ -56,6 +77,8 @@ export function driverTable(type: string, drivers: readonly DriverDescriptor[]):
         { plugin: type, driver: driver.name },
       );
     }
+    // Again: a descriptor may be a plain object, or declared with another copy of the package.
+    checkSchema(driver);
     table.set(driver.name, driver);
   }
   return table;

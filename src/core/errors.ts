@@ -113,9 +113,14 @@ export class HubError extends Error {
   }
 }
 
-/** The message of anything thrown, with credentials in URLs removed. */
+/** The message of anything thrown, with credentials in URLs removed. Never throws, whatever the value does. */
 export function errorMessage(error: unknown): string {
-  return redactUrls(error instanceof Error ? error.message : String(error));
+  try {
+    // Typed as text, but what a library puts there is its own affair: some hold a list or nothing.
+    return redactUrls(String(error instanceof Error ? error.message : error));
+  } catch {
+    return 'an error that cannot be shown';
+  }
 }
 
 function prefix({ plugin, driver, operation }: HubErrorOptions): string {

@@ -2,6 +2,8 @@ export * from './errors.js';
 export type { JsonObject, JsonValue } from './json.js';
 export { HubPlugin, type PluginHealth, type PluginPhase } from './plugin.js';
 export type { PluginOfType, PluginTypeName, PluginTypes } from './plugin-types.js';
+/** The Joi of this package, for drivers' schemas: Joi cannot mix schemas of different versions. */
+export { default as Joi } from 'joi';
 export { defineDriver, type DriverDescriptor, type DriverModuleClass } from './driver.js';
 export {
   definePluginModule,

@@ -29,6 +29,8 @@ export interface PluginStatus {
 export interface PluginPolicy {
   /** Name within its type. Default: the driver's name. */
   name: string;
+  /** Whether the application chose the name: a further plugin of its type, not the one that the type alone means. */
+  named: boolean;
   /** See `PluginOptions.required`. */
   required: boolean;
   /** Deadline of `initialize()`, in ms. */
@@ -48,6 +50,8 @@ export class PluginEntry {
   readonly #stopped = new AbortController();
   readonly #onUp: (() => void | Promise<void>)[] = [];
   #draining: Promise<void> | undefined;
+  #waking: Promise<void> | undefined;
+  #reconnecting = false;
 
   constructor(
     readonly plugin: HubPlugin,
@@ -88,7 +92,10 @@ export class PluginEntry {
     }
   }
 
-  /** Runs `callback` once the plugin is up: now, or when its first start succeeds. */
+  /**
+   * Runs `callback` once the plugin is up: now, passing on what it throws, or as soon as the plugin starts or is healthy
+   * again. A callback that waited and failed is tried again with the plugin, so it has to be safe to repeat.
+   */
   async whenUp(callback: () => void | Promise<void>): Promise<void> {
     if (this.#state === 'up') await callback();
     else this.#onUp.push(callback);
@@ -97,9 +104,12 @@ export class PluginEntry {
   /** Asks the plugin for its health, without secrets, and keeps the state in step with the answer. */
   async checkHealth(timeoutMs?: number): Promise<PluginHealth> {
     const health = this.policy.redactor.value(await this.plugin.healthCheck(timeoutMs));
-    if (health.healthy && this.#state === 'down') {
+    // A plugin that is being reconnected is up when that is done, its consumers included.
+    if (health.healthy && this.#state === 'down' && !this.#reconnecting) {
       this.#enter('up');
       this.logger.log(`${this.key} is healthy again.`);
+      // Not awaited: a probe has a deadline, and consumers may take longer.
+      void this.#wake().catch(() => this.#reconnect());
     }
     if (!health.healthy && this.#state === 'up') {
       const { message } = this.#fail(new HubError('UNAVAILABLE', String(health.details['message'] ?? 'unhealthy')));
@@ -143,30 +153,55 @@ export class PluginEntry {
     }
     if (this.#stopped.signal.aborted) return;
     this.#enter('up');
-    for (const callback of this.#onUp.splice(0)) {
-      await this.#quietly('start of consumers', async () => callback());
+    await this.#wake();
+  }
+
+  /** Runs what waits for the plugin, once at a time. What fails waits again; the first such error is thrown. */
+  #wake(): Promise<void> {
+    this.#waking ??= this.#runWaiting().finally(() => {
+      this.#waking = undefined;
+    });
+    return this.#waking;
+  }
+
+  async #runWaiting(): Promise<void> {
+    const failures: Error[] = [];
+    for (const callback of [...this.#onUp]) {
+      if (this.#stopped.signal.aborted) return;
+      try {
+        await callback();
+        this.#onUp.splice(this.#onUp.indexOf(callback), 1);
+      } catch (error) {
+        const failure = this.#fail(error);
+        failures.push(failure);
+        this.logger.error(`${this.key}: a consumer did not start; trying again. ${errorMessage(failure)}`);
+      }
     }
+    if (failures[0] !== undefined) throw failures[0];
   }
 
   async #reconnect(): Promise<void> {
     const { signal } = this.#stopped;
+    if (this.#reconnecting) return;
+    this.#reconnecting = true;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
         await sleep(retryDelay(RECONNECT, attempt), signal);
         await this.#initialize();
         this.logger.log(`${this.key} is up after ${attempt} more attempt(s).`);
-        return;
+        break;
       } catch (error) {
         if (!signal.aborted) this.logger.debug(`${this.key} still does not start. ${errorMessage(error)}`);
       }
     }
+    this.#reconnecting = false;
   }
 
   #fail(cause: unknown): Error {
     const error = this.policy.redactor.error(cause);
-    const failure = error instanceof Error ? error : new Error(String(error));
+    const failure = error instanceof Error ? error : new Error(errorMessage(error));
     const code = HubError.is(failure) ? failure.code : 'INTERNAL';
-    this.#lastError = { code, message: failure.message, at: new Date().toISOString() };
+    this.#lastError = { code, message: errorMessage(failure), at: new Date().toISOString() };
     if (!this.#stopped.signal.aborted) this.#enter('down');
     return failure;
   }

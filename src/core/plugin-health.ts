@@ -13,7 +13,8 @@ export interface HealthProbeOptions {
 
 /**
  * Terminus result of one registered plugin under the key `type` (or `type:name` for a further plugin of the type).
- * A failed required plugin is `down`, a failed optional one `degraded`, which keeps HTTP 200.
+ * A failed required plugin is `down`; a failed optional one, and one whose facts say `degraded: true`, is `degraded`,
+ * which keeps HTTP 200.
  */
 export async function probePlugin(
   service: HealthIndicatorService,
@@ -34,9 +35,11 @@ export async function probePlugin(
     // The plugin keeps the deadline itself; this one is the net for a driver that blocks inside its probe.
     .withTimeout(timeout + 500)
     .cacheFor(options.cacheFor ?? 1_000);
-  if (entry.policy.required || result[key]?.status !== 'down') return result;
-  const { status: _down, ...facts } = result[key];
-  return service.check(key).degraded(facts);
+  const found = result[key];
+  if (found === undefined) return result;
+  const { status, ...facts } = found;
+  const isDegraded = status === 'up' ? facts['degraded'] === true : status === 'down' && !entry.policy.required;
+  return isDegraded ? service.check(key).degraded(facts) : result;
 }
 
 /** Base of the Terminus indicators, one per plugin type. */

@@ -36,6 +36,7 @@ class RealPump extends PumpPlugin {
   override readonly supports = {};
   #failuresLeft: number;
   broken = false;
+  facts: JsonObject = { pressure: 3 };
 
   constructor(
     override readonly driver: string,
@@ -64,7 +65,7 @@ class RealPump extends PumpPlugin {
   }
   protected async onHealthCheck(): Promise<JsonObject> {
     if (this.broken) throw new Error(`lost ${this.options.url}`);
-    return { pressure: 3 };
+    return this.facts;
   }
 }
 
@@ -148,6 +149,7 @@ describe('a plugin module without the hub', () => {
   it.each([
     ['returns no module', 'DRIVER_INVALID', async () => 42],
     ['throws', 'DRIVER_INVALID', async () => Promise.reject(new Error('boom'))],
+    ['throws what cannot be shown', 'DRIVER_INVALID', async () => Promise.reject(Object.create(null) as Error)],
     ['misses its peer', 'PEER_MISSING', async () => import('left-pump' as string) as Promise<unknown>],
     ['never settles', 'DRIVER_INVALID', () => new Promise(() => undefined)],
     [
@@ -241,15 +243,16 @@ describe('life in an application', () => {
     expect(registry.list()).toMatchObject([{ state: 'up', lastError: { code: 'UNAVAILABLE' } }]);
   });
 
-  it('health follows a plugin that fails later, and its recovery', async () => {
+  it('health follows a plugin that works less well, fails, and its recovery', async () => {
     const app = await boot(PumpModule.forRoot({}));
     const pump = app.get<RealPump>(PumpPlugin);
     const check = () => app.get(PumpHealth).isHealthy('pump', { cacheFor: 0 });
-    expect(await check()).toMatchObject({ pump: { status: 'up', pressure: 3 } });
+    pump.facts = { pressure: 3, degraded: true };
+    expect(await check()).toMatchObject({ pump: { status: 'degraded', pressure: 3 } });
     pump.broken = true;
     expect(await check()).toMatchObject({ pump: { status: 'down' } });
     expect(app.get(PluginRegistry).list()).toMatchObject([{ state: 'down' }]);
-    pump.broken = false;
+    [pump.broken, pump.facts] = [false, {}];
     expect(await check()).toMatchObject({ pump: { status: 'up' } });
     expect(app.get(PluginRegistry).list()).toMatchObject([{ state: 'up', lastError: { code: 'UNAVAILABLE' } }]);
   });

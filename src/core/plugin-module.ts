@@ -55,16 +55,17 @@ export function getPluginToken<T extends abstract new (...args: never[]) => HubP
  */
 // The return type is that of ConfigurableModuleBuilder, which cannot be written down shorter than it is inferred.
 export function definePluginModule<Plugin extends HubPlugin>(definition: PluginTypeDefinition<Plugin>) {
-  const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
-    new ConfigurableModuleBuilder<PluginOptions>({ moduleName: definition.token.name })
-      .setClassMethodName('forRoot')
-      // Every extra has to be named here: the builder takes what it does not know for an option.
-      .setExtras<PluginModuleExtras>({ isGlobal: true, drivers: [], name: undefined }, (module, extras) =>
-        shape(module, extras, definition, MODULE_OPTIONS),
-      )
-      .build();
+  const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<PluginOptions>({
+    moduleName: definition.token.name,
+  })
+    .setClassMethodName('forRoot')
+    // Every extra has to be named here: the builder takes what it does not know for an option.
+    .setExtras<PluginModuleExtras>({ isGlobal: true, drivers: [], name: undefined }, (module, extras) =>
+      shape(module, extras, definition, MODULE_OPTIONS),
+    )
+    .build();
   const MODULE_OPTIONS: string | symbol = MODULE_OPTIONS_TOKEN;
-  return { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE };
+  return { ConfigurableModuleClass };
 }
 
 function shape<Plugin extends HubPlugin>(
@@ -88,7 +89,7 @@ function shape<Plugin extends HubPlugin>(
       const instance = await loadDriver(driver, config, loader, token, initTimeout).catch((error: unknown) => {
         throw redactor.error(error);
       });
-      registry.add(instance, { ...resolved, name: extras.name ?? driver.name });
+      registry.add(instance, { ...resolved, name: extras.name ?? driver.name, named: extras.name !== undefined });
       return instance;
     },
   };

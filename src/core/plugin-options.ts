@@ -17,7 +17,7 @@ export interface PluginOptions {
   type?: string;
   /** The driver's own options; see its README. */
   config?: object;
-  /** Deadline of `initialize()`, in ms. Default 15 000. */
+  /** Deadline of loading and building the driver, and then again of `initialize()`, in ms. Default 15 000. */
   initTimeout?: number;
 }
 
@@ -42,7 +42,11 @@ const COMMON_KEYS = {
   required: Joi.boolean()
     .default(true)
     .description('true: the application does not boot without it; false: it boots degraded and keeps trying.'),
-  initTimeout: Joi.number().integer().min(1).default(15_000).description('Deadline of initialize(), in ms.'),
+  initTimeout: Joi.number()
+    .integer()
+    .min(1)
+    .default(15_000)
+    .description('Deadline of loading the driver, and then of initialize(), in ms.'),
 };
 
 /** Joi schema of the keys of a plugin block that all drivers share. */

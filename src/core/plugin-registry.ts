@@ -43,6 +43,11 @@ export class PluginRegistry implements OnModuleInit, OnModuleDestroy, BeforeAppl
     return this.#deadline !== undefined;
   }
 
+  /** When the whole shutdown has to have ended, ms since 1970; `undefined` until it begins. */
+  get shutdownDeadline(): number | undefined {
+    return this.#deadline;
+  }
+
   /** All registered plugins in the order of registration. */
   get entries(): readonly PluginEntry[] {
     return this.#entries;
@@ -77,6 +82,7 @@ export class PluginRegistry implements OnModuleInit, OnModuleDestroy, BeforeAppl
       plugin,
       {
         name,
+        named: policy.named ?? policy.name !== undefined,
         required: policy.required ?? true,
         initTimeout: policy.initTimeout ?? 15_000,
         redactor: policy.redactor ?? new Redactor(),
@@ -92,7 +98,7 @@ export class PluginRegistry implements OnModuleInit, OnModuleDestroy, BeforeAppl
 
   /**
    * Adds a plugin and, in an application that runs already, initializes it. A required plugin that does not start is
-   * not registered and its error is thrown.
+   * not registered, is closed should it open later, and its error is thrown.
    */
   async register(plugin: HubPlugin, policy: Partial<PluginPolicy> = {}): Promise<PluginEntry> {
     if (this.draining) throw new HubError('CLOSED', 'the application is shutting down; no plugin can be registered.');
@@ -102,6 +108,8 @@ export class PluginRegistry implements OnModuleInit, OnModuleDestroy, BeforeAppl
       await entry.start();
     } catch (error) {
       this.#entries.splice(this.#entries.indexOf(entry), 1);
+      // After initTimeout it may still be opening; nobody else knows it any more. Not awaited: it may open for ever.
+      void entry.stop();
       throw error;
     }
     return entry;
@@ -112,11 +120,14 @@ export class PluginRegistry implements OnModuleInit, OnModuleDestroy, BeforeAppl
     this.#disabled.add(pluginType);
   }
 
-  /** The entry of (type, name), or the first of the type when no name is given. */
+  /**
+   * The entry of (type, name). Without a name: the first of the type that the application gave no name, else the first of
+   * the type.
+   */
   find(pluginType: string, name?: string): PluginEntry | undefined {
-    return this.#entries.find(
-      ({ plugin, policy }) => plugin.pluginType === pluginType && (name === undefined || policy.name === name),
-    );
+    const entries = this.#entries.filter(({ plugin }) => plugin.pluginType === pluginType);
+    if (name !== undefined) return entries.find(({ policy }) => policy.name === name);
+    return entries.find(({ policy }) => !policy.named) ?? entries[0];
   }
 
   /** The plugin of (type, name); `NOT_FOUND` or `PLUGIN_DISABLED` when there is none. */
@@ -159,6 +170,15 @@ export class PluginRegistry implements OnModuleInit, OnModuleDestroy, BeforeAppl
     await this.#stopAll(Date.now() + this.shutdownTimeout);
     for (const failure of failures.slice(1)) this.logger.error(errorMessage(failure));
     throw failures[0];
+  }
+
+  /**
+   * Closes every plugin within the shutdown deadline, for a boot that fails after plugins were opened: Nest runs no
+   * shutdown hook then, and consumers and stores would stay open. Never rejects.
+   */
+  async abandonBoot(): Promise<void> {
+    await this.beforeApplicationShutdown();
+    await this.onApplicationShutdown();
   }
 
   /** Readiness goes off and every plugin stops intake; waiting is left to the next hook, while HTTP still answers. */

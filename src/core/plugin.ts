@@ -1,5 +1,5 @@
 import { withDeadline } from './deadline.js';
-import { errorMessage, HubError, type HubErrorCode } from './errors.js';
+import { errorMessage, HubError, type HubErrorCode, type HubErrorOptions } from './errors.js';
 import type { JsonObject } from './json.js';
 import { Redactor } from './redact.js';
 
@@ -128,7 +128,10 @@ export abstract class HubPlugin<Supports extends object = object> {
   /** Closes what {@link onInitialize} opened; work still in flight is abandoned. */
   protected abstract onShutdown(): Promise<void>;
 
-  /** Probes the live connection: resolves with facts when healthy, rejects with the reason when not. */
+  /**
+   * Probes the live connection: resolves with facts when healthy, rejects with the reason when not. `degraded: true` among
+   * the facts says that the plugin works, but not as it should: `/health` shows `degraded`, and HTTP stays 200.
+   */
   protected abstract onHealthCheck(signal: AbortSignal): Promise<JsonObject>;
 
   /** Throws `CLOSED` (or `UNAVAILABLE`, when opening has failed) unless the plugin is open. */
@@ -146,6 +149,12 @@ export abstract class HubPlugin<Supports extends object = object> {
     );
   }
 
+  /** What an error of `operation` says about where it comes from; for functions that throw on the plugin's behalf. */
+  protected source(operation?: string): HubErrorOptions {
+    const source = { plugin: this.pluginType, driver: this.driver };
+    return operation === undefined ? source : { ...source, operation };
+  }
+
   /**
    * A {@link HubError} that names this plugin, driver and `operation`, without the secrets of its configuration. What a
    * driver throws in another way out of its methods goes to the caller as it is.
@@ -157,9 +166,7 @@ export abstract class HubPlugin<Supports extends object = object> {
     extras: { cause?: unknown; details?: Record<string, unknown> } = {},
   ): HubError {
     return new HubError(code, this.#redactor.text(message), {
-      plugin: this.pluginType,
-      driver: this.driver,
-      operation,
+      ...this.source(operation),
       ...(extras.cause === undefined ? {} : { cause: this.#redactor.error(extras.cause) }),
       ...(extras.details === undefined ? {} : { details: this.#redactor.value(extras.details) }),
     });

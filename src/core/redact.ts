@@ -1,6 +1,9 @@
 /** What stands in place of a secret. */
 export const REDACTED = '[redacted]';
 
+/** What stands in place of an object that cannot be read. */
+const UNREADABLE = '[unreadable]';
+
 /** Most levels that a redacted copy has; what lies deeper is left out. */
 const MAX_DEPTH = 20;
 /** Most objects of one copy: a client's error may hold its whole connection. */
@@ -8,7 +11,8 @@ const MAX_OBJECTS = 2_000;
 
 // scheme://user:password@host, the shape in which AMQP, Redis, PostgreSQL and MLflow URLs carry credentials.
 // Greedy up to the last `@` of the authority: a raw `@` inside a password must not leave its tail behind.
-const URL_CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)[^\s/'"]*@/gi;
+// The lookbehind keeps it linear on long runs of letters.
+const URL_CREDENTIALS = /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]*:\/\/)[^\s/'"]*@/gi;
 
 /** Removes user and password from every URL in `text`; host and path stay. */
 export function redactUrls(text: string): string {
@@ -56,7 +60,7 @@ function redactValue(given: unknown, redact: (text: string) => string): unknown 
 
   const copyOf = (value: unknown, depth: number): unknown => {
     if (typeof value === 'string') return redact(value);
-    if (typeof value === 'function') return redact(`[function ${value.name}]`);
+    if (typeof value === 'function') return redact(`[function ${String(value.name)}]`);
     if (typeof value === 'symbol') return redact(String(value));
     // As a whole only: a secret of one digit would otherwise make every count a text.
     if (typeof value === 'number') return redact(String(value)) === REDACTED ? REDACTED : value;
@@ -66,9 +70,14 @@ function redactValue(given: unknown, redact: (text: string) => string): unknown 
     if (copies.has(value)) return copies.get(value);
     if (depth > MAX_DEPTH || copies.size >= MAX_OBJECTS) return '[…]';
     open.add(value);
-    const copy = fill(value, depth + 1);
-    open.delete(value);
-    return copy;
+    try {
+      return fill(value, depth + 1);
+    } catch {
+      // Its own code threw: a getter, a toString, a proxy. An error about an error would hide both.
+      return UNREADABLE;
+    } finally {
+      open.delete(value);
+    }
   };
 
   const fill = (value: object, depth: number): unknown => {
@@ -115,10 +124,19 @@ function redactValue(given: unknown, redact: (text: string) => string): unknown 
     }
     if (!(value instanceof Error)) return;
     // On some engines `stack` is an accessor, which the loop above leaves out.
-    Object.defineProperty(copy, 'stack', { value: redact(String(value.stack)), configurable: true, writable: true });
+    const stack = redact(stackOf(value));
+    Object.defineProperty(copy, 'stack', { value: stack, configurable: true, writable: true });
   };
 
   return copyOf(given, 0);
+}
+
+function stackOf(error: Error): string {
+  try {
+    return String(error.stack);
+  } catch {
+    return UNREADABLE;
+  }
 }
 
 function prototypeOf(value: object): object | null {

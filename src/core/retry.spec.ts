@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { resolveRetry, retryDelay } from './retry.js';
+import { HubError } from './errors.js';
+import { checkRetry, resolveRetry, retryDelay, type RetryPolicy } from './retry.js';
 
 describe('retry policy', () => {
   it('does not retry by default', () => {
@@ -24,5 +25,43 @@ describe('retry policy', () => {
     expect(wait(0.2, 0)).toBe(1_000);
     expect(wait(0.2, 0.5)).toBe(900);
     expect(wait(1, 0.999)).toBe(1);
+  });
+});
+
+describe('checkRetry', () => {
+  const source = { plugin: 'datastream', driver: 'local', operation: 'subscribe' };
+
+  it('fills in the defaults', () => {
+    expect(checkRetry(undefined, source)).toEqual(resolveRetry());
+    expect(checkRetry({ attempts: 3, delay: 0, jitter: 1 }, source)).toMatchObject({
+      attempts: 3,
+      delay: 0,
+      jitter: 1,
+    });
+  });
+
+  it.each<[string, unknown]>([
+    ['attempts', 0],
+    ['attempts', 1.5],
+    ['attempts', '3'],
+    ['delay', -1],
+    ['delay', Infinity],
+    ['maxDelay', 2 ** 32],
+    ['factor', 0.5],
+    ['factor', Infinity],
+    ['maxDelay', Number.NaN],
+    ['jitter', 1.1],
+    ['jitter', '0.5'],
+  ])('refuses %s %s', (key, value) => {
+    const policy = { [key]: value } as RetryPolicy;
+    let thrown: unknown;
+    try {
+      checkRetry(policy, source);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(HubError.is(thrown, 'INVALID_ARGUMENT')).toBe(true);
+    expect(thrown).toMatchObject(source);
+    expect(String(thrown)).toContain(`retry.${key} has to be`);
   });
 });

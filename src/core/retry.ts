@@ -1,3 +1,8 @@
+import { errorMessage, HubError, type HubErrorOptions } from './errors.js';
+
+/** Longest wait of a policy, in ms: the largest time to live that AMQP brokers take (2^32 - 1, about 49 days). */
+export const MAX_RETRY_DELAY_MS = 2 ** 32 - 1;
+
 /** How often and how patiently something is tried again. Shared by streams, tasks and reconnection. */
 export interface RetryPolicy {
   /** How often the work runs at most, the first time included. Default 1: no retry. */
@@ -34,4 +39,24 @@ export function retryDelay(policy: RetryPolicy, attempt: number, random: () => n
   const { delay, factor, maxDelay, jitter } = resolveRetry(policy);
   const wait = Math.min(maxDelay, delay * factor ** Math.max(0, attempt - 1));
   return Math.round(wait * (1 - jitter * random()));
+}
+
+/**
+ * `policy` with the defaults filled in, or `INVALID_ARGUMENT` naming the field that makes no sense.
+ * @param source plugin, driver and operation for the error
+ */
+export function checkRetry(policy: RetryPolicy | undefined, source: HubErrorOptions): ResolvedRetryPolicy {
+  const retry = resolveRetry(policy);
+  const check = (key: keyof RetryPolicy, fits: (value: number) => boolean, expected: string): void => {
+    const value: unknown = retry[key];
+    if (typeof value === 'number' && fits(value)) return;
+    throw new HubError('INVALID_ARGUMENT', `retry.${key} has to be ${expected}, not ${errorMessage(value)}.`, source);
+  };
+  check('attempts', (value) => Number.isInteger(value) && value >= 1, 'a whole number from 1');
+  const wait = `a number of ms from 0 to ${MAX_RETRY_DELAY_MS}`;
+  check('delay', (value) => value >= 0 && value <= MAX_RETRY_DELAY_MS, wait);
+  check('factor', (value) => Number.isFinite(value) && value >= 1, 'a number from 1');
+  check('maxDelay', (value) => value >= 0 && value <= MAX_RETRY_DELAY_MS, wait);
+  check('jitter', (value) => value >= 0 && value <= 1, 'a number from 0 to 1');
+  return retry;
 }

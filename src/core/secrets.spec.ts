@@ -22,6 +22,13 @@ describe('collectSecrets', () => {
       ['s1'],
     ],
     ['numbers', Joi.object({ pin: Joi.number().meta({ secret: true }) }), { pin: 1234 }, ['1234']],
+    [
+      'bytes as their text',
+      Joi.object({ key: Joi.binary().meta({ secret: true }), open: Joi.binary() }),
+      { key: Buffer.from('s1'), open: Buffer.from('shown') },
+      ['s1'],
+    ],
+    ['a view of bytes', Joi.any().meta({ secret: true }), new Uint8Array(Buffer.from('xs1y')).subarray(1, 3), ['s1']],
     ['no empty text', Joi.object({ a: secret.allow('') }), { a: '' }, []],
     ['nothing', Joi.object({ a: secret }), undefined, []],
   ])('finds %s', (_name, schema, value, expected) => {

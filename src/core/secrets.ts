@@ -15,7 +15,7 @@ export function markedSecrets(config: unknown): readonly string[] {
 }
 
 /**
- * The secrets in `value`: strings and numbers at (and below) every place that `schema` marks with
+ * The secrets in `value`: strings, numbers and bytes (as UTF-8 text) at (and below) every place that `schema` marks with
  * `.meta({ secret: true })`, passwords in URLs, and what {@link markSecrets} noted. Either spelling of a key is found.
  */
 export function collectSecrets(schema: Schema, value: unknown): string[] {
@@ -40,6 +40,12 @@ function collect(
   }
   if (typeof value !== 'object' || value === null || open.has(value)) return;
   for (const text of markedSecrets(value)) for (const form of formsOf(text)) secrets.add(form);
+  if (ArrayBuffer.isView(value)) {
+    // Before the properties: those of a key file are its bytes, one number each.
+    const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
+    if (secret) for (const form of formsOf(text)) secrets.add(form);
+    return;
+  }
   open.add(value);
   for (const [key, item] of Object.entries(value)) {
     collect(schemasOf(schemas, value, key), item, secret, secrets, open);

@@ -65,17 +65,22 @@ export function openStore(options: OpenStoreOptions): EmbeddedStore {
       if (!inMemory) rmSync(ownerFile, { force: true });
       // libsql's close() keeps the file (and so its lock) until the last prepared statement is collected as garbage;
       // leaving WAL and exclusive mode gives the lock up now.
-      if (!inMemory)
-        db.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL; SELECT 1 FROM sqlite_schema LIMIT 1');
-      db.close();
+      try {
+        if (!inMemory)
+          db.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL; SELECT 1 FROM sqlite_schema LIMIT 1');
+      } catch {
+        // On a full disk the WAL stays; the next one to open the file takes it up.
+      } finally {
+        db.close();
+      }
     },
   };
 }
 
-/** Opens a database file, creating its folder. `UNAVAILABLE` when that is not possible. */
+/** Opens a database file, creating its folder for this user alone. `UNAVAILABLE` when that is not possible. */
 export function openDatabase(path: string, folder: string): SqliteDatabase {
   try {
-    if (path !== IN_MEMORY) mkdirSync(folder, { recursive: true });
+    if (path !== IN_MEMORY) mkdirSync(folder, { recursive: true, mode: 0o700 });
     return new Database(path);
   } catch (cause) {
     throw storeError(path, cause);

@@ -6,15 +6,23 @@ import type { PluginOptions } from '../core/plugin-options.js';
 import { DataStreamModule } from '../datastream/datastream.module.js';
 import { MLOpsModule } from '../mlops/mlops.module.js';
 import { TaskQueueModule } from '../taskqueue/taskqueue.module.js';
+import { ConfiguredTypes } from './configured-types.js';
 import { ExperimentsModule } from './experiments.module.js';
 import { HUB_CONFIG, HubConfigModule, type HubConfigAsyncOptions, type HubConfigSource } from './hub-config.module.js';
 import { HubModule, type HubModuleOptions } from './hub.module.js';
 
 /** What changes the hub module's shape, and so cannot come from an asynchronous configuration. */
 export interface ExperimentHubModuleExtras extends HubModuleOptions {
-  /** Whether the plugin tokens can be injected everywhere. Default true. */
+  /**
+   * Whether the plugin tokens and `HUB_CONFIG` can be injected everywhere. Default true. When false, only by the module
+   * that imports the hub, and by those that import a module which exports it; `ExperimentHub` and `Experiments` stay
+   * global.
+   */
   isGlobal?: boolean;
-  /** Drivers beside the built-in ones; the configuration picks them by name. */
+  /**
+   * Drivers beside the built-in ones; the configuration picks them by name. A driver of a plugin type of your own needs
+   * the module of that type (`definePluginModule`) as well; a warning is logged when it is configured without it.
+   */
   drivers?: readonly DriverDescriptor[];
 }
 
@@ -26,7 +34,7 @@ export type ExperimentHubModuleAsyncOptions = HubConfigAsyncOptions & Experiment
 
 /**
  * The whole hub in one import: the three plugin modules, their health, and experiments. Import it once, in the root
- * module, and inject `MLOpsPlugin`, `DataStreamPlugin`, `TaskQueuePlugin` and `ExperimentHub` anywhere.
+ * module, and inject `MLOpsPlugin`, `DataStreamPlugin`, `TaskQueuePlugin`, `ExperimentHub` and `HUB_CONFIG` anywhere.
  */
 @Module({})
 export class ExperimentHubModule {
@@ -61,9 +69,11 @@ const applyGlobals = {
 };
 
 function compose(
-  config: DynamicModule,
+  source: DynamicModule,
   { isGlobal = true, drivers = [], health }: ExperimentHubModuleExtras,
 ): DynamicModule {
+  // One object for all who import it: Nest would take a copy for another module.
+  const config: DynamicModule = { ...source, global: isGlobal };
   const block = (type: string) => ({
     imports: [config],
     inject: [HUB_CONFIG],
@@ -76,14 +86,14 @@ function compose(
     DataStreamModule.forRootAsync(block('datastream')),
     TaskQueueModule.forRootAsync(block('taskqueue')),
   ];
-  const hub = HubModule.register({
+  const hub = HubModule.forRoot({
     ...(health === undefined ? {} : { health }),
-    imports: [config, ExperimentsModule.register(config)],
-    providers: [applyGlobals],
+    imports: [config, ExperimentsModule.register(config, plugins)],
+    providers: [applyGlobals, ConfiguredTypes],
   });
   return {
     module: ExperimentHubModule,
     imports: [config, ...plugins, hub],
-    exports: plugins,
+    exports: [config, ...plugins],
   };
 }

@@ -49,8 +49,8 @@ export class ExperimentHub {
   }
 
   /**
-   * The plugin of a type; with `name` a certain one of several. The first registered one, hence the configured one, is
-   * the default. `NOT_FOUND`, or `PLUGIN_DISABLED` when the type is switched off.
+   * The plugin of a type; with `name` a certain one of several. The default is the one without a name, hence the
+   * configured one, or else the first registered. `NOT_FOUND`, or `PLUGIN_DISABLED` when the type is switched off.
    */
   getPlugin<Type extends PluginTypeName | (string & {})>(type: Type, name?: string): PluginOfType<Type> {
     return this.registry.get(type, name);

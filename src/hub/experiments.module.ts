@@ -15,13 +15,17 @@ import { HUB_CONFIG } from './hub-config.module.js';
  */
 @Module({})
 export class ExperimentsModule {
-  /** @param config the module that exports `HUB_CONFIG` */
-  static register(config: DynamicModule): DynamicModule {
+  /**
+   * @param config the module that exports `HUB_CONFIG`
+   * @param plugins the three plugin modules, the very objects that the hub imports: Nest tells dynamic modules apart by
+   *   reference, and a copy would open a second plugin
+   */
+  static register(config: DynamicModule, plugins: readonly DynamicModule[]): DynamicModule {
     return {
       module: ExperimentsModule,
       // Experiments are asked for wherever the hub is, so they are as global as it is.
       global: true,
-      imports: [config, LifecycleModule],
+      imports: [config, LifecycleModule, ...plugins],
       providers: [
         {
           provide: Experiments,

@@ -13,14 +13,25 @@ export interface HubHealthOptions extends HealthProbeOptions {
    * often open to anybody. Secrets are removed in either case.
    */
   details?: boolean;
+  /**
+   * How long a SIGTERM keeps HTTP open at least, in ms, with readiness at 503: the time that a load balancer takes to
+   * see it. Work in flight ends meanwhile, and it counts towards `global.shutdownTimeout`: keep it shorter. Default 0:
+   * HTTP closes as soon as the work in flight has ended. Not for `app.close()` without a signal.
+   */
+  drainDelay?: number;
 }
 
 /** @internal */
 export const HUB_HEALTH_OPTIONS = Symbol.for('nestjs-experiment-hub.HUB_HEALTH_OPTIONS');
 
+/** How long requests share one answer, in ms. */
+const SHARED_FOR = 100;
+
 /** Aggregates the health of every registered plugin; there is no list to edit. Never throws. */
 @Injectable()
 export class HubHealthIndicator {
+  private readonly answers = new Map<string, { rows: Promise<HealthIndicatorResult>; until: number }>();
+
   constructor(
     @Inject(HealthIndicatorService) private readonly service: HealthIndicatorService,
     private readonly registry: PluginRegistry,
@@ -29,10 +40,11 @@ export class HubHealthIndicator {
 
   /**
    * For `HealthCheckService.check([() => hub.isHealthy()])`: one key per plugin type (further plugins of a type as
-   * `type:name`) and the key `hub`, which is down while the application drains.
+   * `type:name`) and the key `hub`, which is down while the application drains. A type that is switched off is up with
+   * `state: 'disabled'`.
    */
-  isHealthy(): Promise<HealthIndicatorResult> {
-    return this.probe(this.registry.entries);
+  async isHealthy(): Promise<HealthIndicatorResult> {
+    return { ...(await this.probe(this.registry.entries)), ...this.disabled() };
   }
 
   /** Like {@link isHealthy}, of the required plugins only: whether the application can serve. */
@@ -40,7 +52,20 @@ export class HubHealthIndicator {
     return this.probe(this.registry.entries.filter(({ policy }) => policy.required));
   }
 
+  /** The rows of `entries`. Requests that come close together share one answer, whose probes are cached in any case. */
   private async probe(entries: readonly PluginEntry[]): Promise<HealthIndicatorResult> {
+    const key = `${this.registry.draining} ${entries.map((entry) => this.keyOf(entry)).join(' ')}`;
+    const known = this.answers.get(key);
+    if (known !== undefined && known.until > performance.now()) return known.rows;
+    const rows = this.ask(entries);
+    this.answers.set(key, {
+      rows,
+      until: performance.now() + Math.min(SHARED_FOR, this.options.cacheFor ?? SHARED_FOR),
+    });
+    return rows;
+  }
+
+  private async ask(entries: readonly PluginEntry[]): Promise<HealthIndicatorResult> {
     const results = await Promise.all(
       entries.map((entry) => probePlugin(this.service, entry, this.keyOf(entry), this.options)),
     );
@@ -49,6 +74,15 @@ export class HubHealthIndicator {
     return Object.fromEntries(
       [own, ...results].flatMap((result) => Object.entries(result).map((row) => this.row(row))),
     );
+  }
+
+  private disabled(): HealthIndicatorResult {
+    const types = this.registry.list().flatMap(({ type, state }) => (state === 'disabled' ? [type] : []));
+    const results = types
+      // A named plugin of the type has its key, when there is one.
+      .filter((type) => this.registry.find(type) === undefined)
+      .map((type) => this.service.check(type).up({ state: 'disabled' }));
+    return Object.assign({}, ...results) as HealthIndicatorResult;
   }
 
   private keyOf(entry: PluginEntry): string {

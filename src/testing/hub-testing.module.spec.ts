@@ -1,8 +1,10 @@
-import { access } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { afterEach, describe, expect, it } from 'vitest';
-import { HubError, type HubConfig } from '../index.js';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ExperimentHubModule, HubError, type HubConfig } from '../index.js';
 import { DataStreamPlugin } from '../datastream/datastream.plugin.js';
 import { Experiments } from '../experiment/index.js';
 import { HUB_CONFIG } from '../hub/hub-config.module.js';
@@ -89,5 +91,34 @@ describe('HubTestingModule', () => {
     const stream = module.get(DataStreamPlugin, { strict: false });
     await expect(stream.queueInfo('x')).rejects.toSatisfy((error) => HubError.is(error, 'PLUGIN_DISABLED'));
     expect(module.get(MLOpsPlugin, { strict: false }).phase).toBe('open');
+  });
+});
+
+describe("the recipe for an application's own module in docs/testing.md", () => {
+  it('boots it in memory, side by side, by two environment variables', async () => {
+    const guide = await readFile(new URL('../../docs/testing.md', import.meta.url), 'utf8');
+    const yaml = /```yaml\n(.*?)```/s.exec(guide)?.[1] ?? '';
+    const folder = await mkdtemp(join(tmpdir(), 'hub-recipe-'));
+    try {
+      const configPath = join(folder, 'hub_config.yaml');
+      await writeFile(configPath, yaml);
+      vi.stubEnv('HUB_DATA_DIR', ':memory:');
+      vi.stubEnv('HUB_WORK_DIR', join(folder, 'work'));
+      for (let copy = 0; copy < 2; copy += 1) {
+        const hub = ExperimentHubModule.forRoot({ configPath });
+        const module = await Test.createTestingModule({ imports: [hub] }).compile();
+        modules.push(module);
+        module.useLogger(false);
+        await module.init();
+        const { global, plugins } = module.get<HubConfig>(HUB_CONFIG, { strict: false });
+        expect(Object.values(plugins).map(({ config }) => config)).toEqual(
+          Array.from({ length: 3 }, () => expect.objectContaining({ dataDir: ':memory:' })),
+        );
+        expect(global.workDir).toBe(join(folder, 'work'));
+      }
+    } finally {
+      vi.unstubAllEnvs();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });

@@ -31,6 +31,12 @@ const inMemory: PluginOptions = { type: 'local', config: { dataDir: IN_MEMORY } 
  */
 @Module({})
 export class HubTestingModule {
+  /**
+   * `ExperimentHubModule.forRoot` with `dataDir: ':memory:'` for the three plugins, `health: false`, and a `workDir` in
+   * the system's folder for temporary files, which is removed when the application closes. Reads no file.
+   * A bad `config` throws `CONFIG_INVALID` with every fault.
+   * @param options.config replaces the whole block of each plugin type that it names
+   */
   static forRoot({ config = {}, health = false, ...extras }: HubTestingModuleOptions = {}): DynamicModule {
     const plugins = { mlops: inMemory, datastream: inMemory, taskqueue: inMemory, ...config.plugins };
     const work = new TemporaryWorkDir();
