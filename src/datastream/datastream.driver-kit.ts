@@ -7,4 +7,4 @@
 export * from './datastream.validation.js';
 export * from './subscribe.validation.js';
 export { abortError, sleep, throwIfAborted, withDeadline } from '../core/deadline.js';
-export { resolveRetry, retryDelay, type ResolvedRetryPolicy } from '../core/retry.js';
+export { checkRetry, resolveRetry, retryDelay, type ResolvedRetryPolicy } from '../core/retry.js';

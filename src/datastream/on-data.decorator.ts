@@ -27,7 +27,7 @@ export interface OnDataMetadata {
 }
 
 /**
- * Makes a method of any provider the handler of a queue: `(message, context)` or, with `batch: true`,
+ * Makes a method of any provider or controller the handler of a queue: `(message, context)` or, with `batch: true`,
  * `(messages, context)`. Consumption starts when the application has been initialized.
  */
 export function OnData(queue: string, options: OnDataOptions = {}): MethodDecorator {

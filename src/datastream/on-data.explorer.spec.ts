@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Controller, Injectable, Logger, Module, Scope, type INestApplicationContext, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PluginOptions } from '../core/plugin-options.js';
 import { DataStreamModule } from './datastream.module.js';
@@ -136,6 +137,21 @@ describe('@OnData', () => {
     for (const name of ['Billing.onOrder', 'Billing.onEvents', 'AuditController.onAudit']) {
       expect(warn.mock.calls[0]?.[0]).toContain(name);
     }
+    expect(warn.mock.calls[0]?.[0]).toMatch(/^plugins\.datastream is disabled/);
+  });
+
+  it('a plugin replaced by an object that the hub does not know: one warning that says so', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    const module = Test.createTestingModule({
+      imports: [DataStreamModule.forRoot({ config: { dataDir: ':memory:' } })],
+      providers: [Billing],
+    });
+    const app = await module.overrideProvider(DataStreamPlugin).useValue({}).compile();
+    apps.push(app);
+    await app.init();
+    expect(warn.mock.calls.map(([message]) => String(message))).toEqual([
+      expect.stringMatching(/^plugins\.datastream was replaced by an object that the hub does not know, .*Billing\./),
+    ]);
   });
 
   it('an optional plugin that does not start gets its consumers when it comes back', async () => {

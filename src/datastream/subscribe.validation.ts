@@ -1,5 +1,5 @@
 import { HubError, type HubErrorOptions } from '../core/errors.js';
-import { resolveRetry, type ResolvedRetryPolicy, type RetryPolicy } from '../core/retry.js';
+import { checkRetry, type ResolvedRetryPolicy } from '../core/retry.js';
 import type { SubscribeBatchOptions, SubscribeOptions } from './datastream.types.js';
 import { checkDuration, checkInteger } from './datastream.validation.js';
 
@@ -56,18 +56,4 @@ export function resolveSubscribeBatch(
 function checkHandler(handler: unknown, source: HubErrorOptions): void {
   if (typeof handler !== 'function')
     throw new HubError('INVALID_ARGUMENT', 'the handler has to be a function.', source);
-}
-
-function checkRetry(policy: RetryPolicy | undefined, source: HubErrorOptions): ResolvedRetryPolicy {
-  const retry = resolveRetry(policy);
-  checkInteger(retry.attempts, 'retry.attempts', 1, source);
-  checkDuration(retry.delay, 'retry.delay', 0, source);
-  checkDuration(retry.maxDelay, 'retry.maxDelay', 0, source);
-  if (!(retry.factor >= 1 && Number.isFinite(retry.factor))) {
-    throw new HubError('INVALID_ARGUMENT', `retry.factor has to be at least 1, not ${retry.factor}.`, source);
-  }
-  if (!(retry.jitter >= 0 && retry.jitter <= 1)) {
-    throw new HubError('INVALID_ARGUMENT', `retry.jitter has to be from 0 to 1, not ${retry.jitter}.`, source);
-  }
-  return retry;
 }

@@ -4,19 +4,37 @@ import type { TaskError } from './taskqueue.types.js';
 
 /**
  * What is kept of something that a task threw. `type` is the class name; for a {@link HubError} its code, and for a
- * thrown value that is no Error the kind of value. Credentials in URLs are removed.
+ * thrown value that is no Error the kind of value. Credentials in URLs are removed. Never throws, whatever the value
+ * does.
  */
 export function taskErrorOf(thrown: unknown): TaskError {
-  if (HubError.is(thrown)) return withStack({ type: thrown.code, message: thrown.message }, thrown.stack);
-  if (thrown instanceof Error) {
-    const type = thrown.name !== 'Error' ? thrown.name : thrown.constructor?.name || 'Error';
-    return withStack({ type, message: errorMessage(thrown) }, thrown.stack);
+  try {
+    if (thrown instanceof Error || HubError.is(thrown)) {
+      return withStack({ type: typeOf(thrown), message: errorMessage(thrown) }, thrown);
+    }
+  } catch {
+    // A proxy or a getter that throws: it is described as the value that it is.
   }
   return { type: thrown === null ? 'null' : typeof thrown, message: describe(thrown) };
 }
 
-function withStack(error: TaskError, stack: string | undefined): TaskError {
-  return stack === undefined ? error : { ...error, stack: redactUrls(stack) };
+function typeOf(thrown: Error): string {
+  if (HubError.is(thrown)) return String(thrown.code);
+  try {
+    // Some libraries put a number or a list where the name belongs.
+    return String(thrown.name !== 'Error' ? thrown.name : thrown.constructor.name) || 'Error';
+  } catch {
+    return 'Error';
+  }
+}
+
+function withStack(error: TaskError, thrown: Error): TaskError {
+  try {
+    const stack: unknown = thrown.stack;
+    return stack === undefined ? error : { ...error, stack: redactUrls(String(stack)) };
+  } catch {
+    return error;
+  }
 }
 
 function describe(thrown: unknown): string {

@@ -11,7 +11,8 @@ export interface TaskMetadata {
 }
 
 /**
- * Makes a method of any provider a task that runs in this process, on the event loop: `(task: TaskContext) => result`.
+ * Makes a method of any provider or controller a task that runs in this process, on the event loop:
+ * `(task: TaskContext) => result`.
  * Work that computes for long belongs into a module given to `registerTasks`, which runs in worker threads.
  */
 export function Task(name: string, options: TaskOptions = {}): MethodDecorator {

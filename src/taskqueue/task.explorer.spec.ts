@@ -1,7 +1,8 @@
-import { Injectable, Logger, Scope } from '@nestjs/common';
-import { Test, type TestingModule } from '@nestjs/testing';
+import { Controller, Injectable, Logger, Scope, type Type } from '@nestjs/common';
+import { Test, type TestingModule, type TestingModuleBuilder } from '@nestjs/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { defineDriver } from '../core/driver.js';
+import { PluginRegistry } from '../core/plugin-registry.js';
 import local from './drivers/local/index.js';
 import { LocalTaskQueuePlugin } from './drivers/local/local.plugin.js';
 import type { LocalTaskQueueOptions } from './drivers/local/local.options.js';
@@ -47,6 +48,22 @@ class PerRequestTasks {
   }
 }
 
+@Injectable({ scope: Scope.TRANSIENT })
+class TransientTasks {
+  @Task('transient.task')
+  run(): null {
+    return null;
+  }
+}
+
+@Controller('reports')
+class ReportsController {
+  @Task('reports.build')
+  build({ args }: TaskContext): string {
+    return `report ${String(args[0])}`;
+  }
+}
+
 /** A driver that leaves the work to workers elsewhere. */
 class RemoteOnlyPlugin extends LocalTaskQueuePlugin {
   override readonly supports = { ...new LocalTaskQueuePlugin().supports, inProcess: false };
@@ -72,8 +89,10 @@ describe('TaskExplorer', () => {
   });
 
   const boot = async (
-    providers: (new (...args: never[]) => object)[],
+    providers: Type[],
     options: object = {},
+    controllers: Type[] = [],
+    change: (builder: TestingModuleBuilder) => TestingModuleBuilder = (builder) => builder,
   ): Promise<TaskQueuePlugin> => {
     const queue = TaskQueueModule.forRoot({
       type: 'local',
@@ -81,7 +100,7 @@ describe('TaskExplorer', () => {
       drivers: [remoteOnly],
       ...options,
     });
-    app = await Test.createTestingModule({ imports: [queue], providers }).compile();
+    app = await change(Test.createTestingModule({ imports: [queue], providers, controllers })).compile();
     app.useLogger(false);
     await app.init();
     return app.get(TaskQueuePlugin);
@@ -92,6 +111,11 @@ describe('TaskExplorer', () => {
     expect(await tasks.getResult(await tasks.submitTask('billing.total', { args: [10] }))).toBe(12);
     expect(await tasks.getResult(await tasks.submitTask('billing.flaky'))).toBe(2);
     expect((await tasks.workers())[0]?.tasks).toEqual(['billing.total', 'billing.flaky']);
+  });
+
+  it('runs @Task methods of controllers', async () => {
+    const tasks = await boot([], {}, [ReportsController]);
+    expect(await tasks.getResult(await tasks.submitTask('reports.build', { args: [7] }))).toBe('report 7');
   });
 
   it('registers once a provider that stands behind two tokens', async () => {
@@ -108,12 +132,17 @@ describe('TaskExplorer', () => {
       code: 'ALREADY_EXISTS',
       message: expect.stringMatching(/MoreBillingTasks\.other and BillingTasks\.total/) as string,
     });
+    // Nest calls no hook after a failed boot: the store has to be closed already.
+    expect(app?.get(TaskQueuePlugin).phase).toBe('closed');
   });
 
-  it('refuses a request-scoped provider, naming the method', async () => {
-    await expect(boot([PerRequestTasks])).rejects.toMatchObject({
+  it.each([
+    ['request-scoped', PerRequestTasks],
+    ['transient', TransientTasks],
+  ])('refuses a %s provider, naming the method', async (_scope, provider) => {
+    await expect(boot([provider])).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
-      message: expect.stringMatching(/PerRequestTasks\.run.*request-scoped/) as string,
+      message: expect.stringMatching(new RegExp(`${provider.name}\\.run.*request-scoped or transient`)) as string,
     });
   });
 
@@ -128,7 +157,53 @@ describe('TaskExplorer', () => {
     const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     await boot([Rates, BillingTasks], { enabled: false });
     expect(warn.mock.calls.map(([message]) => String(message))).toEqual([
-      expect.stringMatching(/billing\.total, billing\.flaky/),
+      expect.stringMatching(/^plugins\.taskqueue is disabled, .*: BillingTasks\.total, BillingTasks\.flaky\.$/),
     ]);
   });
+
+  it('warns once when the task queue was replaced by an object that the hub does not know', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    const fake = { registerTask: () => Promise.reject(new Error('never called')) };
+    await boot([Rates, BillingTasks], {}, [], (builder) => builder.overrideProvider(TaskQueuePlugin).useValue(fake));
+    expect(warn.mock.calls.map(([message]) => String(message))).toEqual([
+      expect.stringMatching(/^plugins\.taskqueue was replaced by an object that the hub does not know, .*BillingTasks/),
+    ]);
+  });
+
+  it('works with the plugin that has no name when a named one was imported before', async () => {
+    const second = TaskQueueModule.forRoot({ type: 'local', config: { dataDir: ':memory:' }, name: 'second' });
+    const first = TaskQueueModule.forRoot({ type: 'local', config: { dataDir: ':memory:' } });
+    app = await Test.createTestingModule({ imports: [second, first], providers: [Rates, BillingTasks] }).compile();
+    await app.init();
+    const tasks = app.get(TaskQueuePlugin);
+    expect((await tasks.workers())[0]?.tasks).toEqual(['billing.total', 'billing.flaky']);
+    expect(app.get(PluginRegistry).get('taskqueue')).toBe(tasks);
+  });
+
+  it('registers the other tasks, and once, when one fails at the first try', async () => {
+    class FlakyPlugin extends LocalTaskQueuePlugin {
+      readonly calls: string[] = [];
+      starts = 0;
+      protected override async onInitialize(): Promise<void> {
+        this.starts += 1;
+        if (this.starts === 1) throw this.error('UNAVAILABLE', 'initialize', 'not yet');
+        await super.onInitialize();
+      }
+      override async registerTask(...args: Parameters<LocalTaskQueuePlugin['registerTask']>): Promise<void> {
+        this.calls.push(args[0]);
+        if (this.calls.length === 1) throw new Error('the backend is busy');
+        await super.registerTask(...args);
+      }
+    }
+    class FlakyModule {
+      static register(options: LocalTaskQueueOptions) {
+        const plugin = { provide: TaskQueuePlugin, useFactory: () => new FlakyPlugin(options) };
+        return { module: FlakyModule, providers: [plugin], exports: [TaskQueuePlugin] };
+      }
+    }
+    const flaky = defineDriver<LocalTaskQueueOptions>({ ...local, name: 'flaky', load: async () => FlakyModule });
+    const tasks = await boot([Rates, BillingTasks], { type: 'flaky', drivers: [flaky], required: false });
+    await vi.waitFor(async () => expect((await tasks.workers())[0]?.tasks).toHaveLength(2), 8_000);
+    expect((tasks as FlakyPlugin).calls).toEqual(['billing.total', 'billing.flaky', 'billing.total']);
+  }, 15_000);
 });

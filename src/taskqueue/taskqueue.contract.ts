@@ -10,6 +10,7 @@ import { submitContract } from './contract/submit.contract.js';
 import { CONTRACT_QUEUE, CONTRACT_TASKS, type TaskQueueHarness } from './contract/task-harness.js';
 import type { TaskQueuePlugin } from './taskqueue.plugin.js';
 
+export type { ContractHarness, ContractRunner } from '../core/contract.js';
 export { CONTRACT_QUEUE, CONTRACT_TASKS, type TaskQueueHarness };
 
 /** One call of every method, for the life contract. */
@@ -31,7 +32,7 @@ const CALLS: Record<string, (plugin: TaskQueuePlugin) => unknown> = {
  * serves twins of them and says so in `harness.tasks`.
  */
 export function taskqueueContract(runner: ContractRunner, name: string, harness: TaskQueueHarness): void {
-  runner.describe(`TaskQueue contract: ${name}`, () => {
+  runner.describe(`taskqueue contract: ${name}`, () => {
     lifeContract(runner, harness, CALLS);
     submitContract(runner, harness);
     scheduleContract(runner, harness);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { HubError, type HubErrorOptions } from '../core/errors.js';
 import { toJson } from '../core/json.js';
-import type { RetryPolicy } from '../core/retry.js';
+import { checkRetry, type RetryPolicy } from '../core/retry.js';
 import type { TaskOptions, TaskQueueSupports, TaskSubmission } from './taskqueue.types.js';
 
 const TASK_ID = /^[A-Za-z0-9_.-]{1,128}$/;
@@ -103,13 +103,7 @@ export function checkTaskOptions({ retry, timeLimit }: TaskOptions, source: HubE
   if (timeLimit !== undefined && !(Number.isFinite(timeLimit) && timeLimit > 0)) {
     fail(source, `timeLimit has to be a number of ms above 0, not ${String(timeLimit)}.`);
   }
-  if (retry === undefined) return;
-  const { attempts = 1, delay = 0, factor = 1, maxDelay = 0, jitter = 0 } = retry;
-  if (!Number.isInteger(attempts) || attempts < 1) fail(source, 'retry.attempts has to be a whole number from 1.');
-  if (!(Number.isFinite(delay) && delay >= 0)) fail(source, 'retry.delay has to be a number of ms from 0.');
-  if (!(Number.isFinite(factor) && factor >= 1)) fail(source, 'retry.factor has to be a number from 1.');
-  if (!(Number.isFinite(maxDelay) && maxDelay >= 0)) fail(source, 'retry.maxDelay has to be a number of ms from 0.');
-  if (!(jitter >= 0 && jitter <= 1)) fail(source, 'retry.jitter has to be a number from 0 to 1.');
+  checkRetry(retry, source);
 }
 
 /** `INVALID_ARGUMENT` unless `ms` is a number from 0. */

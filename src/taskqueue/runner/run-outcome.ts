@@ -20,8 +20,8 @@ export type RunOutcome =
   | { kind: 'result'; json: string }
   /** The handler threw, or its result is no JSON. */
   | { kind: 'error'; error: TaskError }
-  /** The thread that ran it ended by itself. */
-  | { kind: 'lost'; error: TaskError }
+  /** The thread that ran it ended by itself. `noThread`: it never ran, because no thread could be started. */
+  | { kind: 'lost'; error: TaskError; noThread?: boolean }
   /** It was ended by `kill()`. */
   | { kind: 'killed' };
 

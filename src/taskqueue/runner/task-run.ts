@@ -6,8 +6,10 @@ import type { RunHandle, RunnableTask, RunOutcome, StopReason, TaskRegistration 
 /** What an attempt means for its task. */
 export type RunEnd =
   | { kind: 'success'; json: string }
-  | { kind: 'failure'; error: TaskError; retryable: boolean }
-  | { kind: 'lost'; error: TaskError }
+  /** `stillRuns`: its handler cannot be ended and holds its slot until it ends by itself. */
+  | { kind: 'failure'; error: TaskError; retryable: boolean; stillRuns?: boolean }
+  /** `noThread`: as in {@link RunOutcome}. */
+  | { kind: 'lost'; error: TaskError; noThread?: boolean }
   | { kind: 'revoked'; message: string };
 
 /** One attempt of a task: starts it, enforces time limit and cancellation, and says how it ended. */
@@ -64,7 +66,7 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
     // A handler on the event loop cannot be ended, but who waits for the task has to learn of it. No retry: the first
     // attempt still runs.
     const error = { ...this.#overdue(), message: `${this.#overdue().message} It ignores its signal and still runs.` };
-    this.#settle({ kind: 'failure', error, retryable: false });
+    this.#settle({ kind: 'failure', error, retryable: false, stillRuns: true });
   }
 
   #clear(): void {
@@ -77,7 +79,7 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
     if (this.#stopped === 'cancelled') return { kind: 'revoked', message: 'it was cancelled while it ran' };
     if (this.#stopped === 'timeLimit') return { kind: 'failure', error: this.#overdue(), retryable: true };
     if (outcome.kind === 'error') return { kind: 'failure', error: outcome.error, retryable: true };
-    if (outcome.kind === 'lost') return { kind: 'lost', error: outcome.error };
+    if (outcome.kind === 'lost') return outcome;
     return { kind: 'lost', error: { type: 'WorkerLost', message: 'its worker thread was ended' } };
   }
 

@@ -28,10 +28,11 @@ export class ThreadPool implements TaskRunner {
     let thread: WorkerThread;
     try {
       thread = this.#take();
-    } catch (error) {
+    } catch (cause) {
       // The machine has no thread left to give: a fault of this attempt, not of the queue.
-      const message = `no worker thread could be started: ${errorMessage(error)}`;
-      return { outcome: Promise.resolve({ kind: 'lost', error: { type: 'WorkerLost', message } }), kill: () => true };
+      const message = `no worker thread could be started: ${errorMessage(cause)}`;
+      const error = { type: 'WorkerLost', message };
+      return { outcome: Promise.resolve({ kind: 'lost', error, noThread: true }), kill: () => true };
     }
     let killed = false;
     const outcome = thread

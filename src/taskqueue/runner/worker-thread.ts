@@ -14,7 +14,8 @@ const BOOTSTRAP = `const { entry, tsx } = require('node:worker_threads').workerD
 /** Receives the messages of the running job. */
 interface JobListener {
   onMessage(message: FromThread): void;
-  onExit(error: TaskError): void;
+  /** @param online whether it has run any code: a machine out of memory or threads ends it before that */
+  onExit(error: TaskError, online: boolean): void;
 }
 
 /**
@@ -28,12 +29,14 @@ export class WorkerThread {
   #failure: string | undefined;
   #job = 0;
   #alive = true;
+  #online = false;
 
   constructor() {
     const tsx = ENTRY.endsWith('.ts') ? findTsx(import.meta.url) : undefined;
     // execArgv is not inherited: flags such as --input-type would break the worker.
     this.#worker = new Worker(BOOTSTRAP, { eval: true, execArgv: [], workerData: { entry: ENTRY, tsx } });
     this.#worker.unref();
+    this.#worker.once('online', () => (this.#online = true));
     this.#worker.on('message', (message: FromThread) => {
       if (message.job === this.#job) this.#listener?.onMessage(message);
     });
@@ -42,10 +45,8 @@ export class WorkerThread {
       this.#worker.once('exit', (code) => {
         this.#alive = false;
         const why = this.#failure ?? `it exited with code ${code}`;
-        this.#listener?.onExit({
-          type: 'WorkerLost',
-          message: `the worker thread ended while it ran the task: ${why}`,
-        });
+        const message = `the worker thread ended while it ran the task: ${why}`;
+        this.#listener?.onExit({ type: 'WorkerLost', message }, this.#online);
         resolve();
       });
     });
@@ -72,7 +73,7 @@ export class WorkerThread {
           if (message.type === 'done') end(message.outcome);
           if (message.type === 'progress') this.#store(message, onProgress);
         },
-        onExit: (error) => end({ kind: 'lost', error }),
+        onExit: (error, online) => end({ kind: 'lost', error, noThread: !online }),
       };
     });
   }

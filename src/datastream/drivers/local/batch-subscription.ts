@@ -43,7 +43,9 @@ export class BatchSubscription extends LocalSubscription {
       return [];
     }
     this.#since = ready > size ? now : undefined;
-    return [this.engine.take(this.stored, size)];
+    const messages = this.engine.take(this.stored, size);
+    // What is counted as ready may have expired since.
+    return messages.length === 0 ? [] : [messages];
   }
 
   protected override handle(messages: Message[], context: DataContext): Promise<void> | void {

@@ -69,7 +69,7 @@ export class LocalDelivery implements Delivery {
       );
     }
     try {
-      engine.settle(queue, [{ seq: this.#seq, attempt: this.attempt, settlement }]);
+      engine.settle(queue, [{ seq: this.#seq, attempt: this.attempt, messageId: this.messageId, settlement }]);
     } catch (cause) {
       throw new HubError('UNAVAILABLE', `the store could not settle message ${this.messageId}.`, {
         ...source,

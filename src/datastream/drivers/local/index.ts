@@ -1,5 +1,7 @@
 import { defineDriver } from '../../../core/driver.js';
-import { localSchema, type LocalDataStreamOptions } from './local.options.js';
+import { localDataStreamSchema, type LocalDataStreamOptions } from './local.options.js';
+
+export type { LocalDataStreamOptions } from './local.options.js';
 
 /** Descriptor of the `local` driver: queues in a SQLite file of this process, nothing to install. */
 export default defineDriver<LocalDataStreamOptions>({
@@ -7,6 +9,6 @@ export default defineDriver<LocalDataStreamOptions>({
   name: 'local',
   label: 'Local (embedded queue)',
   peers: [],
-  schema: localSchema,
-  load: async () => (await import('./local.module.js')).LocalDataStreamModule,
+  schema: localDataStreamSchema,
+  load: async () => (await import('./local.module.js')).LocalDataStreamDriverModule,
 });

@@ -12,7 +12,7 @@ const PLUGIN = new URL('./local.plugin.ts', import.meta.url).href;
 async function killed(folder: string, body: string, onOutput?: (text: string) => boolean): Promise<string> {
   const script = `
     import { LocalDataStreamPlugin } from ${JSON.stringify(PLUGIN)};
-    const plugin = new LocalDataStreamPlugin(${JSON.stringify(optionsOf(folder))});
+    const plugin = new LocalDataStreamPlugin({ dataDir: ${JSON.stringify(folder)} });
     await plugin.initialize();
     ${body}`;
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script]);
@@ -28,16 +28,12 @@ async function killed(folder: string, body: string, onOutput?: (text: string) =>
   return output;
 }
 
-function optionsOf(dataDir: string) {
-  return { dataDir, durability: 'process' as const, maxPayloadBytes: 1_048_576, queues: [] };
-}
-
 describe('local datastream and the death of its process', () => {
   let folder: string;
   let plugin: LocalDataStreamPlugin;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'hub-stream-kill-'));
-    plugin = new LocalDataStreamPlugin(optionsOf(folder));
+    plugin = new LocalDataStreamPlugin({ dataDir: folder });
   });
   afterEach(async () => {
     await plugin.shutdown();

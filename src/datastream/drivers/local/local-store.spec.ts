@@ -2,17 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { validateOptions } from '../../../core/validate.js';
-import { localSchema, type LocalDataStreamOptions } from './local.options.js';
+import { openStore } from '../../../embedded/store.js';
+import type { LocalDataStreamOptions } from './local.options.js';
 import { LocalDataStreamPlugin } from './local.plugin.js';
+import { migrations } from './stream-schema.js';
 import { StreamStore } from './stream-store.js';
 
 describe('local datastream', () => {
   let folder: string;
   const plugins: LocalDataStreamPlugin[] = [];
   const plugin = (options: Partial<LocalDataStreamOptions> = {}): LocalDataStreamPlugin => {
-    const all = validateOptions<LocalDataStreamOptions>(localSchema, { dataDir: folder, ...options }, { what: '' });
-    const made = new LocalDataStreamPlugin(all);
+    const made = new LocalDataStreamPlugin({ dataDir: folder, ...options });
     plugins.push(made);
     return made;
   };
@@ -23,6 +23,11 @@ describe('local datastream', () => {
     vi.restoreAllMocks();
     await Promise.all(plugins.splice(0).map((made) => made.shutdown()));
     await rm(folder, { recursive: true });
+  });
+
+  it('needs no options, and refuses wrong ones', () => {
+    expect(new LocalDataStreamPlugin().supports.durable).toBe(true);
+    expect(() => new LocalDataStreamPlugin({ maxPayloadBytes: 0 })).toThrowError(/maxPayloadBytes/);
   });
 
   it('keeps a second plugin off its folder until it is shut down', async () => {
@@ -45,6 +50,23 @@ describe('local datastream', () => {
     const third = plugin({ queues: [{ name: 'orders', maxLength: 5 }] });
     await third.initialize();
     expect((await third.queueInfo('events')).ready).toBe(1);
+  });
+
+  it('opens a store of the first schema', async () => {
+    const old = openStore({
+      dataDir: folder,
+      durability: 'process',
+      file: 'stream.db',
+      migrations: migrations.slice(0, 1),
+    });
+    old.db.exec(`INSERT INTO queue VALUES (1, 'orders', NULL, NULL, 20);
+      INSERT INTO queue_count VALUES (1, 0, 0), (1, 1, 0), (1, 2, 0), (1, 3, 0);
+      INSERT INTO message (seq, queue_id, priority, position, message_id, encoding, body, headers, sent_at)
+        VALUES (1, 1, 0, 1, 'm-1', 'json', '"kept"', '{}', 1)`);
+    old.close();
+    const stream = plugin();
+    await stream.initialize();
+    expect(await stream.pullData('orders')).toMatchObject({ messageId: 'm-1', payload: 'kept', attempt: 1 });
   });
 
   it('refuses payloads above maxPayloadBytes, counted in bytes as they are stored', async () => {

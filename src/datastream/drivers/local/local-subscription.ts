@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { sleep } from '../../../core/deadline.js';
-import { errorMessage } from '../../../core/errors.js';
+import { errorMessage, HubError } from '../../../core/errors.js';
 import { retryDelay, type ResolvedRetryPolicy } from '../../../core/retry.js';
+import { StoreFault } from '../../../embedded/store-fault.js';
 import type { DataContext, Message, Subscription } from '../../datastream.types.js';
 import { toMessage, type StoredMessage } from './stored-message.js';
 import type { Settled, StreamEngine } from './stream-engine.js';
@@ -9,6 +10,9 @@ import type { StoredQueue } from './stream-store.js';
 
 /** Wait before a store that failed is tried again, in ms. */
 const STORE_RETRY_MS = 1_000;
+
+/** How long a handler may run before the log says so, in ms. */
+const SLOW_HANDLER_MS = 60_000;
 
 /** Which work the current call chain is part of, so that a handler that closes its own subscription does not wait for itself. */
 const currentWork = new AsyncLocalStorage<object>();
@@ -19,8 +23,7 @@ const currentWork = new AsyncLocalStorage<object>();
  */
 export abstract class LocalSubscription implements Subscription {
   readonly queue: string;
-  /** What is wrong with the pump at the moment; `undefined` when it works. */
-  fault: string | undefined;
+  readonly #fault: StoreFault;
   #state: Subscription['state'] = 'running';
   #scheduled = false;
   readonly #running = new Map<object, Promise<void>>();
@@ -37,12 +40,18 @@ export abstract class LocalSubscription implements Subscription {
     private readonly retry: ResolvedRetryPolicy,
   ) {
     this.queue = stored.name;
+    this.#fault = new StoreFault(engine.logger, `the subscription "${name}" of queue "${stored.name}"`);
     this.#unlisten = engine.listen(stored, () => this.schedule());
     this.schedule();
   }
 
   get state(): Subscription['state'] {
     return this.#state;
+  }
+
+  /** What it cannot do at the moment; `undefined` when it works. */
+  get fault(): string | undefined {
+    return this.#fault.current;
   }
 
   async pause(): Promise<void> {
@@ -107,9 +116,9 @@ export abstract class LocalSubscription implements Subscription {
     if (this.#state !== 'running' || this.engine.closed) return;
     try {
       for (const messages of this.next()) this.#start(messages);
-      this.fault = undefined;
+      this.#fault.worked('take messages');
     } catch (error) {
-      this.fault = `cannot take messages: ${errorMessage(error)}`;
+      this.#fault.failed('take messages', error);
       setTimeout(() => this.schedule(), STORE_RETRY_MS).unref();
     }
   }
@@ -127,20 +136,40 @@ export abstract class LocalSubscription implements Subscription {
 
   async #work(stored: StoredMessage[]): Promise<void> {
     let failure: { error: unknown } | undefined;
+    const slow = setTimeout(() => this.#tellSlow(stored), SLOW_HANDLER_MS);
+    slow.unref();
     try {
       await this.handle(stored.map(toMessage), { signal: this.#abandoned.signal });
     } catch (error) {
       failure = { error };
+    } finally {
+      clearTimeout(slow);
     }
     await this.#settle(stored.map((message) => this.#outcome(message, failure)));
   }
 
-  #outcome({ seq, attempt }: StoredMessage, failure: { error: unknown } | undefined): Settled {
-    if (failure === undefined) return { seq, attempt, settlement: { kind: 'ack' } };
-    if (attempt < this.retry.attempts) {
-      return { seq, attempt, settlement: { kind: 'release', delay: retryDelay(this.retry, attempt) } };
+  #tellSlow([first, ...others]: StoredMessage[]): void {
+    if (first === undefined || this.#abandoned.signal.aborted) return;
+    const more = others.length === 0 ? '' : ` and ${others.length} more`;
+    this.engine.logger.warn(
+      `the handler of subscription "${this.name}" of queue "${this.queue}" runs for more than ${SLOW_HANDLER_MS} ms: ` +
+        `message ${first.messageId}${more}, attempt ${first.attempt}.`,
+    );
+  }
+
+  #outcome({ seq, attempt, messageId, spared }: StoredMessage, failure: { error: unknown } | undefined): Settled {
+    const delivery = { seq, attempt, messageId };
+    if (failure === undefined) return { ...delivery, settlement: { kind: 'ack' } };
+    const { error } = failure;
+    // A handler that gives up because everything closes has not failed at its message.
+    if (this.#state === 'closed' && (HubError.is(error, 'ABORTED') || HubError.is(error, 'CLOSED'))) {
+      return { ...delivery, settlement: { kind: 'release', delay: 0, spared: true } };
     }
-    return { seq, attempt, settlement: { kind: 'bury', reason: 'failed', detail: errorMessage(failure.error) } };
+    const failures = attempt - spared;
+    if (failures < this.retry.attempts) {
+      return { ...delivery, settlement: { kind: 'release', delay: retryDelay(this.retry, failures) } };
+    }
+    return { ...delivery, settlement: { kind: 'bury', reason: 'failed', detail: errorMessage(error) } };
   }
 
   /** Tries until the store takes it, the subscription closes, or the epoch ends: then the message comes again. */
@@ -148,10 +177,10 @@ export abstract class LocalSubscription implements Subscription {
     while (!this.engine.closed) {
       try {
         this.engine.settle(this.stored, settled);
-        this.fault = undefined;
+        this.#fault.worked('settle messages');
         return;
       } catch (error) {
-        this.fault = `cannot settle messages: ${errorMessage(error)}`;
+        this.#fault.failed('settle messages', error);
         if (this.#state === 'closed') return;
         await sleep(STORE_RETRY_MS, this.#closing.signal).catch(() => undefined);
       }

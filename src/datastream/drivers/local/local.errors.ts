@@ -1,4 +1,4 @@
-import { errorMessage, HubError, type HubErrorOptions } from '../../../core/errors.js';
+import { HubError, type HubErrorOptions } from '../../../core/errors.js';
 import type { StoredQueue } from './stream-store.js';
 
 /** `NOT_FOUND` for a queue that nobody has created. */
@@ -18,10 +18,4 @@ export function queueFull({ name, maxLength }: StoredQueue, ready: number, sourc
       'again when its consumers have caught up.',
     { ...source, details: { queue: name, ready, maxLength, sent: 0 } },
   );
-}
-
-/** A HubError as it is; what SQLite throws as `UNAVAILABLE`. */
-export function storeError(error: unknown, source: HubErrorOptions): HubError {
-  if (HubError.is(error)) return error;
-  return new HubError('UNAVAILABLE', `the store could not do it: ${errorMessage(error)}`, { ...source, cause: error });
 }

@@ -3,13 +3,13 @@ import { DataStreamPlugin } from '../../datastream.plugin.js';
 import type { LocalDataStreamOptions } from './local.options.js';
 import { LocalDataStreamPlugin } from './local.plugin.js';
 
-/** Nest module of the `local` datastream driver. */
+/** Nest module of the driver `datastream/local`. */
 @Module({})
-export class LocalDataStreamModule {
-  /** @param options validated against the driver's schema, defaults filled in */
+export class LocalDataStreamDriverModule {
+  /** Provides {@link LocalDataStreamPlugin} as {@link DataStreamPlugin}. */
   static register(options: LocalDataStreamOptions): DynamicModule {
     return {
-      module: LocalDataStreamModule,
+      module: LocalDataStreamDriverModule,
       providers: [{ provide: DataStreamPlugin, useFactory: () => new LocalDataStreamPlugin(options) }],
       exports: [DataStreamPlugin],
     };

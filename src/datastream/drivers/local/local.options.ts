@@ -19,7 +19,7 @@ const queueSchema = Joi.object({
 });
 
 /** Joi schema of {@link LocalDataStreamOptions}. */
-export const localSchema = Joi.object<LocalDataStreamOptions>({
+export const localDataStreamSchema = Joi.object<LocalDataStreamOptions>({
   ...embeddedStoreKeys,
   maxPayloadBytes: Joi.number()
     .integer()

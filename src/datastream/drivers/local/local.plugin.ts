@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../../../core/deadline.js';
-import type { HubErrorOptions } from '../../../core/errors.js';
 import type { JsonObject } from '../../../core/json.js';
+import type { Redactor } from '../../../core/redact.js';
+import { validateOptions } from '../../../core/validate.js';
 import { DataStreamPlugin } from '../../datastream.plugin.js';
 import type {
   DataBatchHandler,
@@ -22,10 +23,12 @@ import type {
 import { checkInteger, checkQueueName, resolvePull, sealMessage } from '../../datastream.validation.js';
 import { resolveSubscribe, resolveSubscribeBatch } from '../../subscribe.validation.js';
 import { IN_MEMORY } from '../../../embedded/store.options.js';
+import { storeFailure } from '../../../embedded/store-failure.js';
+import { StoreLogger } from '../../../embedded/store-logger.js';
 import { BatchSubscription } from './batch-subscription.js';
 import { LocalDelivery } from './delivery.js';
-import { queueFull, queueMissing, storeError } from './local.errors.js';
-import type { LocalDataStreamOptions } from './local.options.js';
+import { queueFull, queueMissing } from './local.errors.js';
+import { localDataStreamSchema, type LocalDataStreamOptions } from './local.options.js';
 import type { LocalSubscription } from './local-subscription.js';
 import { MessageSubscription } from './message-subscription.js';
 import { untilReady } from './pull-wait.js';
@@ -46,24 +49,33 @@ interface Opened {
 export class LocalDataStreamPlugin extends DataStreamPlugin {
   override readonly driver: string = 'local';
   override readonly supports: Readonly<DataStreamSupports>;
+  readonly #options: LocalDataStreamOptions;
+  readonly #logger = new StoreLogger('LocalDataStream');
   #opened: Opened | undefined;
 
-  /** @param options validated against the driver's schema, defaults filled in */
-  constructor(private readonly options: LocalDataStreamOptions) {
+  /** @param options what is left out gets its default; `CONFIG_INVALID` for a wrong value */
+  constructor(options: Partial<LocalDataStreamOptions> = {}) {
     super();
-    this.supports = Object.freeze({ priority: true, durable: options.dataDir !== IN_MEMORY });
+    this.#options = validateOptions(localDataStreamSchema, options, { what: 'config', ...this.source() });
+    this.supports = Object.freeze({ priority: true, durable: this.#options.dataDir !== IN_MEMORY });
+  }
+
+  /** @internal */
+  override hideSecrets(redactor: Redactor): void {
+    super.hideSecrets(redactor);
+    this.#logger.hide(redactor);
   }
 
   async createQueue(queue: string, options: QueueOptions = {}): Promise<QueueInfo> {
     return this.#run('createQueue', (opened) => {
-      declareQueue(opened.engine, queue, options, this.#source('createQueue'));
+      declareQueue(opened.engine, queue, options, this.source('createQueue'));
       return this.#info(opened, queue, 'createQueue');
     });
   }
 
   async deleteQueue(queue: string): Promise<void> {
     this.#run('deleteQueue', ({ engine, subscriptions }) => {
-      checkQueueName(queue, this.#source('deleteQueue'));
+      checkQueueName(queue, this.source('deleteQueue'));
       const stored = engine.store.queue(queue);
       if (stored === undefined) return;
       engine.store.deleteQueue(stored);
@@ -78,7 +90,7 @@ export class LocalDataStreamPlugin extends DataStreamPlugin {
 
   async flushQueue(queue: string): Promise<number> {
     return this.#run('flushQueue', ({ engine }) => {
-      const stored = findQueue(engine, queue, this.#source('flushQueue'));
+      const stored = findQueue(engine, queue, this.source('flushQueue'));
       engine.sweep();
       return engine.store.flush(stored);
     });
@@ -108,7 +120,7 @@ export class LocalDataStreamPlugin extends DataStreamPlugin {
 
   async subscribe(queue: string, handler: DataHandler, options: SubscribeOptions = {}): Promise<Subscription> {
     return this.#consume('subscribe', queue, (engine, stored) => {
-      const resolved = resolveSubscribe(queue, handler, options, this.#source('subscribe'));
+      const resolved = resolveSubscribe(queue, handler, options, this.source('subscribe'));
       return new MessageSubscription(engine, stored, handler, resolved);
     });
   }
@@ -119,15 +131,15 @@ export class LocalDataStreamPlugin extends DataStreamPlugin {
     options: SubscribeBatchOptions,
   ): Promise<Subscription> {
     return this.#consume('subscribeBatch', queue, (engine, stored) => {
-      const resolved = resolveSubscribeBatch(queue, handler, options, this.#source('subscribeBatch'));
+      const resolved = resolveSubscribeBatch(queue, handler, options, this.source('subscribeBatch'));
       return new BatchSubscription(engine, stored, handler, resolved);
     });
   }
 
   async peekDeadLetters(queue: string, options: { max?: number } = {}): Promise<DeadLetter[]> {
     return this.#run('peekDeadLetters', ({ engine }) => {
-      const stored = findQueue(engine, queue, this.#source('peekDeadLetters'));
-      const max = checkInteger(options.max ?? 100, 'max', 1, this.#source('peekDeadLetters'));
+      const stored = findQueue(engine, queue, this.source('peekDeadLetters'));
+      const max = checkInteger(options.max ?? 100, 'max', 1, this.source('peekDeadLetters'));
       engine.sweep();
       return engine.store.deadLetters(stored, max).map(toDeadLetter);
     });
@@ -138,14 +150,14 @@ export class LocalDataStreamPlugin extends DataStreamPlugin {
     options: { max?: number; messageIds?: readonly string[] } = {},
   ): Promise<number> {
     return this.#run('redriveDeadLetters', ({ engine }) => {
-      const stored = findQueue(engine, queue, this.#source('redriveDeadLetters'));
+      const stored = findQueue(engine, queue, this.source('redriveDeadLetters'));
       const most = Number.MAX_SAFE_INTEGER;
-      const max = checkInteger(options.max ?? most, 'max', 1, this.#source('redriveDeadLetters'));
+      const max = checkInteger(options.max ?? most, 'max', 1, this.source('redriveDeadLetters'));
       engine.sweep();
       const found = engine.store.findDeadLetters(stored, max, options.messageIds);
       const { ready } = engine.store.counts(stored);
       if (stored.maxLength !== null && ready + found.length > stored.maxLength) {
-        throw queueFull(stored, ready, this.#source('redriveDeadLetters'));
+        throw queueFull(stored, ready, this.source('redriveDeadLetters'));
       }
       engine.redrive(stored, found);
       return found.length;
@@ -154,24 +166,24 @@ export class LocalDataStreamPlugin extends DataStreamPlugin {
 
   async purgeDeadLetters(queue: string): Promise<number> {
     return this.#run('purgeDeadLetters', ({ engine }) => {
-      const stored = findQueue(engine, queue, this.#source('purgeDeadLetters'));
+      const stored = findQueue(engine, queue, this.source('purgeDeadLetters'));
       engine.sweep();
       return engine.store.purgeDeadLetters(stored);
     });
   }
 
   protected override async onInitialize(): Promise<void> {
-    const engine = new StreamEngine(this.options);
+    const engine = new StreamEngine(this.#options, this.#logger);
     try {
-      for (const { name, ...options } of this.options.queues)
-        declareQueue(engine, name, options, this.#source('initialize'));
+      for (const { name, ...options } of this.#options.queues)
+        declareQueue(engine, name, options, this.source('initialize'));
     } catch (error) {
       engine.close();
       throw error;
     }
     const refusals = {
-      full: (queue: StoredQueue, ready: number) => queueFull(queue, ready, this.#source('sendData')),
-      gone: (queue: StoredQueue) => queueMissing(queue.name, this.#source('sendData')),
+      full: (queue: StoredQueue, ready: number) => queueFull(queue, ready, this.source('sendData')),
+      gone: (queue: StoredQueue) => queueMissing(queue.name, this.source('sendData')),
     };
     this.#opened = { engine, sends: new SendBuffer(engine, refusals), subscriptions: new Set() };
   }
@@ -198,8 +210,7 @@ export class LocalDataStreamPlugin extends DataStreamPlugin {
     const open = [...subscriptions].filter(({ state }) => state !== 'closed');
     const broken = open.find(({ fault }) => fault !== undefined);
     if (broken !== undefined) {
-      const { name, fault = '' } = broken;
-      throw this.error('UNAVAILABLE', 'healthCheck', `the subscription "${name}" ${fault}.`);
+      throw this.error('UNAVAILABLE', 'healthCheck', `the subscription "${broken.name}" ${broken.fault ?? ''}.`);
     }
     return { path: engine.store.path, queues: engine.store.queues.length, ...counts, consumers: open.length };
   }
@@ -212,23 +223,23 @@ export class LocalDataStreamPlugin extends DataStreamPlugin {
   ): Promise<string[]> {
     const { sends, stored } = this.#run(operation, ({ engine, sends }) => ({
       sends,
-      stored: findQueue(engine, queue, this.#source(operation)),
+      stored: findQueue(engine, queue, this.source(operation)),
     }));
     const sealed = messages.map((message, index) => {
-      const source = { ...this.#source(operation), details: { sent: 0, index } };
-      return sealMessage(message, { maxPayloadBytes: this.options.maxPayloadBytes, priority: true, source });
+      const source = { ...this.source(operation), details: { sent: 0, index } };
+      return sealMessage(message, { maxPayloadBytes: this.#options.maxPayloadBytes, priority: true, source });
     });
-    throwIfAborted(signal, this.#source(operation));
+    throwIfAborted(signal, this.source(operation));
     try {
       await sends.send(stored, sealed);
     } catch (error) {
-      throw storeError(error, this.#source(operation));
+      throw storeFailure(error, this.source(operation));
     }
     return sealed.map(({ messageId }) => messageId);
   }
 
   async #pull(operation: string, queue: string, options: PullBatchOptions): Promise<LocalDelivery[]> {
-    const source = this.#source(operation);
+    const source = this.source(operation);
     this.ensureOpen(operation);
     const { max, wait, auto } = resolvePull(options, source);
     const deadline = Date.now() + wait;
@@ -254,7 +265,7 @@ export class LocalDataStreamPlugin extends DataStreamPlugin {
     start: (engine: StreamEngine, queue: StoredQueue) => S,
   ): S {
     return this.#run(operation, ({ engine, subscriptions }) => {
-      const stored = findQueue(engine, queue, this.#source(operation));
+      const stored = findQueue(engine, queue, this.source(operation));
       if (this.phase === 'draining') throw this.error('CLOSED', operation, 'the plugin drains and takes no consumers.');
       for (const known of subscriptions) if (known.over) subscriptions.delete(known);
       const subscription = start(engine, stored);
@@ -264,16 +275,10 @@ export class LocalDataStreamPlugin extends DataStreamPlugin {
   }
 
   #info({ engine, subscriptions }: Opened, queue: string, operation: string): QueueInfo {
-    const stored = findQueue(engine, queue, this.#source(operation));
+    const stored = findQueue(engine, queue, this.source(operation));
     engine.sweep();
-    const consumers = [...subscriptions].filter(
-      ({ state, queue: name }) => state !== 'closed' && name === queue,
-    ).length;
-    return { name: queue, ...engine.store.counts(stored), consumers };
-  }
-
-  #source(operation: string): HubErrorOptions {
-    return { plugin: this.pluginType, driver: this.driver, operation };
+    const consumers = [...subscriptions].filter((one) => one.state !== 'closed' && one.queue === queue);
+    return { name: queue, ...engine.store.counts(stored), consumers: consumers.length };
   }
 
   /** What is open, for the calls of the life, which come only while it is. */
@@ -288,7 +293,7 @@ export class LocalDataStreamPlugin extends DataStreamPlugin {
     try {
       return work(this.#open(operation));
     } catch (error) {
-      throw storeError(error, this.#source(operation));
+      throw storeFailure(error, this.source(operation));
     }
   }
 }

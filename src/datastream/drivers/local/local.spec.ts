@@ -7,7 +7,7 @@ import { LocalDataStreamPlugin } from './local.plugin.js';
 
 class Subject extends LocalDataStreamPlugin {
   constructor(readonly folder: string) {
-    super({ dataDir: folder, durability: 'process', maxPayloadBytes: 1_048_576, queues: [] });
+    super({ dataDir: folder });
   }
 }
 const runner = { describe, it, beforeEach, afterEach };

@@ -8,6 +8,8 @@ export interface StoredMessage {
   queue: string;
   /** How often it has been delivered. */
   attempt: number;
+  /** How many of those deliveries ended because the consumer was closed. */
+  spared: number;
   messageId: string;
   encoding: 'json' | 'bytes';
   body: string | Uint8Array;
@@ -26,14 +28,15 @@ export interface StoredDeadLetter extends StoredMessage {
 }
 
 /** Columns of {@link readMessage}, in its order. */
-export const MESSAGE_COLUMNS = 'seq, attempt, message_id, encoding, body, headers, correlation_id, sent_at';
+export const MESSAGE_COLUMNS = 'seq, attempt, spared, message_id, encoding, body, headers, correlation_id, sent_at';
 
 /** Columns of {@link readDeadLetter}, in its order. */
 export const DEAD_LETTER_COLUMNS = `${MESSAGE_COLUMNS}, reason, detail, dead_at`;
 
 /** @param row the values of {@link MESSAGE_COLUMNS} */
 export function readMessage(row: readonly unknown[], queue: string): StoredMessage {
-  const [seq, attempt, messageId, encoding, body, headers, correlationId, sentAt] = row as [
+  const [seq, attempt, spared, messageId, encoding, body, headers, correlationId, sentAt] = row as [
+    number,
     number,
     number,
     string,
@@ -44,12 +47,13 @@ export function readMessage(row: readonly unknown[], queue: string): StoredMessa
     number,
   ];
   // SQLite bindings differ in how they give an empty blob back.
-  return { seq, queue, attempt, messageId, encoding, body: body ?? new Uint8Array(), headers, correlationId, sentAt };
+  const bytes = body ?? new Uint8Array();
+  return { seq, queue, attempt, spared, messageId, encoding, body: bytes, headers, correlationId, sentAt };
 }
 
 /** @param row the values of {@link DEAD_LETTER_COLUMNS} */
 export function readDeadLetter(row: readonly unknown[], queue: string): StoredDeadLetter {
-  const [reason, detail, deadAt] = row.slice(8) as [DeadLetterReason, string, number];
+  const [reason, detail, deadAt] = row.slice(9) as [DeadLetterReason, string, number];
   return { ...readMessage(row, queue), reason, detail, deadAt };
 }
 

@@ -1,5 +1,6 @@
 import { MAX_TIMER_MS } from '../../../core/deadline.js';
 import type { EmbeddedStoreOptions } from '../../../embedded/store.options.js';
+import type { StoreLogger } from '../../../embedded/store-logger.js';
 import type { DeadLetterReason } from '../../datastream.types.js';
 import type { StoredMessage } from './stored-message.js';
 import { StreamStore, type DeliveryKey, type StoredQueue } from './stream-store.js';
@@ -7,8 +8,8 @@ import { StreamStore, type DeliveryKey, type StoredQueue } from './stream-store.
 /** How a delivery ends. */
 export type Settlement =
   | { kind: 'ack' }
-  /** `delay` in ms. */
-  | { kind: 'release'; delay: number }
+  /** `delay` in ms. `spared`: no retry policy counts the delivery, only the `deliveryLimit` does. */
+  | { kind: 'release'; delay: number; spared?: boolean }
   | { kind: 'bury'; reason: DeadLetterReason; detail: string };
 
 /** A delivery and how it ends. */
@@ -27,8 +28,14 @@ export class StreamEngine {
   #sweepAt = Infinity;
   #closed = false;
 
-  constructor(options: EmbeddedStoreOptions) {
+  constructor(
+    options: EmbeddedStoreOptions,
+    readonly logger: StoreLogger,
+  ) {
     this.store = new StreamStore(options);
+    for (const { queue, count } of this.store.buried) {
+      logger.warn(`queue "${queue}": ${count} message(s) became dead letters, because processes died with them.`);
+    }
     this.#arm(this.store.nextSweep());
   }
 
@@ -109,21 +116,30 @@ export class StreamEngine {
     if (this.store.queue(queue.name)?.id !== queue.id) return;
     let released = false;
     let delayed = false;
+    const buried: { delivery: DeliveryKey; detail: string | undefined }[] = [];
     this.store.transaction(() => {
-      for (const { seq, attempt, settlement } of settled) {
-        if (settlement.kind === 'ack') this.store.ack({ seq, attempt });
-        else if (settlement.kind === 'bury') this.store.bury({ seq, attempt }, settlement.reason, settlement.detail);
-        else {
-          this.store.release(queue, { seq, attempt }, settlement.delay);
+      for (const { settlement, ...delivery } of settled) {
+        if (settlement.kind === 'ack') this.store.ack(delivery);
+        else if (settlement.kind === 'bury') {
+          buried.push({ delivery, detail: this.store.bury(delivery, settlement.reason, settlement.detail) });
+        } else {
+          const { delay, spared = false } = settlement;
+          buried.push({ delivery, detail: this.store.release(queue, delivery, delay, spared) });
           released = true;
-          delayed ||= settlement.delay > 0;
+          delayed ||= delay > 0;
         }
       }
     });
+    // Only what is committed is told.
+    for (const { delivery, detail } of buried) if (detail !== undefined) this.#tellBuried(queue, delivery, detail);
     if (!released) return;
     // A released message may have expired in its consumer's hands, or wait for its delay.
     this.#arm(this.store.nextSweep());
     if (!delayed || settled.length > 1) this.wake(queue.id);
+  }
+
+  #tellBuried({ name }: StoredQueue, { messageId, attempt }: DeliveryKey, detail: string): void {
+    this.logger.warn(`queue "${name}": message ${messageId} became a dead letter at attempt ${attempt}: ${detail}`);
   }
 
   /** Makes dead letters new messages; see `StreamStore.redrive`. */

@@ -1,8 +1,9 @@
 /**
  * Schema versions of `stream.db`, see `openStore`.
  *
- * `message.state`: 0 ready, 1 unacked, 2 delayed until `due_at`, 3 dead letter. `message.seq` is identity; `message.position` is the place in the queue, which a delayed retry gives up. The counts of
- * each queue and state are kept by triggers, so that `maxLength`, `queueInfo` and health cost the same at any depth.
+ * `message.state`: 0 ready, 1 unacked, 2 delayed until `due_at`, 3 dead letter. `message.seq` is identity; `message.position` is
+ * the place in the queue, which a delayed retry gives up; `message.spared` counts the deliveries that no retry policy
+ * counts, because their consumer was closed. The counts of each queue and state are kept by triggers, so that `maxLength`, `queueInfo` and health cost the same at any depth.
  */
 export const migrations: readonly string[] = [
   `CREATE TABLE queue (
@@ -53,4 +54,5 @@ export const migrations: readonly string[] = [
    CREATE TRIGGER message_removed AFTER DELETE ON message BEGIN
      UPDATE queue_count SET count = count - 1 WHERE queue_id = OLD.queue_id AND state = OLD.state;
    END`,
+  'ALTER TABLE message ADD COLUMN spared INTEGER NOT NULL DEFAULT 0',
 ];

@@ -4,6 +4,9 @@ import { DEAD_LETTER_COLUMNS, MESSAGE_COLUMNS } from './stored-message.js';
 // State numbers: see stream-schema.ts. Literals, so that SQLite can use the partial indexes.
 const DEAD = 'state = 3, due_at = NULL';
 
+/** Most messages that one sweep moves: one statement over a million rows would block the event loop. */
+const SWEEP = 1_000;
+
 const READS = {
   queues: 'SELECT id, name, max_length, message_ttl, delivery_limit FROM queue',
   lastNumber:
@@ -11,10 +14,11 @@ const READS = {
   addQueue: 'INSERT INTO queue (name, max_length, message_ttl, delivery_limit) VALUES (?, ?, ?, ?) RETURNING id',
   countQueue: `SELECT ${countsOf('WHERE queue_id = ?')}`,
   countAll: `SELECT ${countsOf('')}`,
-  nextReady: `SELECT ${MESSAGE_COLUMNS} FROM message WHERE queue_id = ? AND state = 0 ORDER BY priority DESC, position LIMIT ?`,
-  expired:
-    'SELECT seq FROM message WHERE expires_at <= ? AND expires_at IS NOT NULL AND state IN (0, 2) ORDER BY expires_at',
-  due: 'SELECT seq, queue_id FROM message WHERE state = 2 AND due_at <= ? ORDER BY due_at, seq',
+  nextReady: `SELECT ${MESSAGE_COLUMNS} FROM message WHERE queue_id = ? AND state = 0
+    AND (expires_at IS NULL OR expires_at > ?) ORDER BY priority DESC, position LIMIT ?`,
+  expired: `SELECT seq FROM message WHERE expires_at <= ? AND expires_at IS NOT NULL AND state IN (0, 2)
+    ORDER BY expires_at LIMIT ${SWEEP}`,
+  due: `SELECT seq, queue_id FROM message WHERE state = 2 AND due_at <= ? ORDER BY due_at, seq LIMIT ${SWEEP}`,
   nextSweep: `SELECT min(at) FROM (
     SELECT min(due_at) AS at FROM message WHERE state = 2
     UNION ALL SELECT min(expires_at) FROM message WHERE expires_at IS NOT NULL AND state IN (0, 2))`,
@@ -33,15 +37,15 @@ const WRITES = {
   markUnacked: 'UPDATE message SET state = 1, attempt = ? WHERE seq = ?',
   remove: 'DELETE FROM message WHERE seq = ?',
   ack: 'DELETE FROM message WHERE seq = ? AND attempt = ? AND state = 1',
-  release: 'UPDATE message SET state = 0 WHERE seq = ? AND attempt = ? AND state = 1',
+  release: 'UPDATE message SET state = 0, spared = spared + ? WHERE seq = ? AND attempt = ? AND state = 1',
   delay: 'UPDATE message SET state = 2, due_at = ? WHERE seq = ? AND attempt = ? AND state = 1',
   bury: `UPDATE message SET ${DEAD}, reason = ?, detail = ?, dead_at = ?, position = ? WHERE seq = ? AND attempt = ? AND state = 1`,
   buryLost: `UPDATE message SET ${DEAD}, reason = 'delivery-limit', dead_at = ?, detail = ? WHERE state = 1 AND queue_id = ? AND attempt >= ?`,
   recover: 'UPDATE message SET state = 0 WHERE state = 1',
-  flush: 'DELETE FROM message WHERE queue_id = ? AND state = 0',
+  flush: 'DELETE FROM message WHERE queue_id = ? AND state = 0 AND (expires_at IS NULL OR expires_at > ?)',
   expire: `UPDATE message SET ${DEAD}, reason = 'expired', detail = 'its time to live was over', dead_at = ?, position = ? WHERE seq = ?`,
   wake: 'UPDATE message SET state = 0, due_at = NULL, position = ? WHERE seq = ?',
-  redrive: `UPDATE message SET state = 0, attempt = 0, position = ?, expires_at = ? + ttl, reason = NULL, detail = NULL,
+  redrive: `UPDATE message SET state = 0, attempt = 0, spared = 0, position = ?, expires_at = ? + ttl, reason = NULL, detail = NULL,
     dead_at = NULL WHERE seq = ?`,
   purgeDead: 'DELETE FROM message WHERE queue_id = ? AND state = 3',
 };

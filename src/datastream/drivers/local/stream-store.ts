@@ -21,11 +21,13 @@ export interface StreamCounts {
 }
 
 /** Where a delivery stands in the store: only the newest attempt of a message can be settled. */
-export type DeliveryKey = Pick<StoredMessage, 'seq' | 'attempt'>;
+export type DeliveryKey = Pick<StoredMessage, 'seq' | 'attempt' | 'messageId'>;
 
 /** The tables of `stream.db`: every change is one SQL transaction, made when the method returns. Times are ms. */
 export class StreamStore {
   readonly path: string;
+  /** Messages that opening has made dead letters, since as many processes as their queue allows died with them. */
+  readonly buried: readonly { queue: string; count: number }[];
   readonly #store: EmbeddedStore;
   readonly #db: SqliteDatabase;
   readonly #sql: StreamStatements;
@@ -49,11 +51,13 @@ export class StreamStore {
         this.#queues.set(name, { id, name, maxLength, messageTtl, deliveryLimit });
       }
       this.#last = one<number>(this.#sql.lastNumber.all());
-      this.transaction(() => {
-        for (const queue of this.#queues.values()) {
-          this.#sql.buryLost.run(Date.now(), limitDetail(queue), queue.id, queue.deliveryLimit);
-        }
+      this.buried = this.transaction(() => {
+        const buried = this.queues.map((queue) => {
+          const { changes } = this.#sql.buryLost.run(Date.now(), limitDetail(queue), queue.id, queue.deliveryLimit);
+          return { queue: queue.name, count: changes };
+        });
         this.#sql.recover.run();
+        return buried.filter(({ count }) => count > 0);
       });
     } catch (error) {
       this.#store.close();
@@ -137,7 +141,9 @@ export class StreamStore {
   /** Hands out the next messages, each with its attempt counted; with `auto` they are removed at once. */
   take(queue: StoredQueue, max: number, auto: boolean): StoredMessage[] {
     return this.transaction(() => {
-      const messages = this.#sql.nextReady.all(queue.id, max).map((row) => readMessage(row as unknown[], queue.name));
+      const messages = this.#sql.nextReady
+        .all(queue.id, Date.now(), max)
+        .map((row) => readMessage(row as unknown[], queue.name));
       for (const message of messages) {
         message.attempt += 1;
         if (auto) this.#sql.remove.run(message.seq);
@@ -152,24 +158,34 @@ export class StreamStore {
     this.#sql.ack.run(seq, attempt);
   }
 
-  /** Puts a delivered message back, at its place, or at the end after `delay` ms; past the limit it becomes a dead letter. */
-  release(queue: StoredQueue, { seq, attempt }: DeliveryKey, delay: number): void {
-    if (attempt >= queue.deliveryLimit) this.bury({ seq, attempt }, 'delivery-limit', limitDetail(queue));
-    else if (delay > 0) this.#sql.delay.run(Date.now() + delay, seq, attempt);
-    else this.#sql.release.run(seq, attempt);
+  /**
+   * Puts a delivered message back, at its place, or at the end after `delay` ms; past the limit it becomes a dead letter,
+   * and its detail is returned.
+   * @param spared whether no retry policy counts the delivery; only without delay
+   */
+  release(queue: StoredQueue, delivery: DeliveryKey, delay: number, spared: boolean): string | undefined {
+    const { seq, attempt } = delivery;
+    if (attempt >= queue.deliveryLimit) return this.bury(delivery, 'delivery-limit', limitDetail(queue));
+    if (delay > 0) this.#sql.delay.run(Date.now() + delay, seq, attempt);
+    else this.#sql.release.run(spared ? 1 : 0, seq, attempt);
+    return undefined;
   }
 
-  /** Makes a delivered message a dead letter. */
-  bury({ seq, attempt }: DeliveryKey, reason: DeadLetterReason, detail: string): void {
-    this.#sql.bury.run(reason, detail, Date.now(), this.#next(), seq, attempt);
+  /** Makes a delivered message a dead letter and returns `detail`; `undefined` when it was settled before. */
+  bury({ seq, attempt }: DeliveryKey, reason: DeadLetterReason, detail: string): string | undefined {
+    const { changes } = this.#sql.bury.run(reason, detail, Date.now(), this.#next(), seq, attempt);
+    return changes > 0 ? detail : undefined;
   }
 
-  /** Removes the ready messages; returns their number. */
+  /** Removes the ready messages that have not expired; returns their number. */
   flush(queue: StoredQueue): number {
-    return this.#sql.flush.run(queue.id).changes;
+    return this.#sql.flush.run(queue.id, Date.now()).changes;
   }
 
-  /** Moves expired messages to the dead letters and due ones back to their queues; returns the ids of those queues. */
+  /**
+   * Moves expired messages to the dead letters and due ones back to their queues, up to 1000 of each, and returns the ids
+   * of those queues. When there are more, {@link nextSweep} is in the past.
+   */
   sweep(now: number): number[] {
     return this.transaction(() => {
       for (const [seq] of this.#sql.expired.all(now) as number[][]) this.#sql.expire.run(now, this.#next(), seq);

@@ -1,5 +1,5 @@
-import { Logger } from '@nestjs/common';
 import { errorMessage } from '../../../core/errors.js';
+import type { StoreLogger } from '../../../embedded/store-logger.js';
 import type { TaskStore } from './task-store.js';
 
 /** Most ms between two looks for expired results. */
@@ -7,7 +7,6 @@ const INTERVAL = 60_000;
 
 /** Removes expired results at once and then periodically, without keeping the process alive. */
 export class CleanUp {
-  readonly #logger = new Logger('LocalTaskQueue');
   readonly #interval: number;
   #timer: NodeJS.Timeout | undefined;
 
@@ -15,6 +14,7 @@ export class CleanUp {
   constructor(
     private readonly store: TaskStore,
     resultTtl: number,
+    private readonly logger: StoreLogger,
   ) {
     this.#interval = Math.min(INTERVAL, Math.max(100, resultTtl));
     this.#step();
@@ -29,7 +29,7 @@ export class CleanUp {
     try {
       more = this.store.cleanUp(Date.now());
     } catch (error) {
-      this.#logger.warn(`expired results cannot be removed; trying again. ${errorMessage(error)}`);
+      this.logger.warn(`expired results cannot be removed; trying again. ${errorMessage(error)}`);
     }
     this.#timer = setTimeout(() => this.#step(), more ? 1 : this.#interval).unref();
   }

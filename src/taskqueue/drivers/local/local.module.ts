@@ -3,12 +3,13 @@ import { TaskQueuePlugin } from '../../taskqueue.plugin.js';
 import type { LocalTaskQueueOptions } from './local.options.js';
 import { LocalTaskQueuePlugin } from './local.plugin.js';
 
-/** Nest module of the `local` task queue; built by the driver's descriptor. */
+/** Nest module of the driver `taskqueue/local`. */
 @Module({})
-export class LocalTaskQueueModule {
+export class LocalTaskQueueDriverModule {
+  /** Provides {@link LocalTaskQueuePlugin} as {@link TaskQueuePlugin}. */
   static register(options: LocalTaskQueueOptions): DynamicModule {
     return {
-      module: LocalTaskQueueModule,
+      module: LocalTaskQueueDriverModule,
       providers: [{ provide: TaskQueuePlugin, useFactory: () => new LocalTaskQueuePlugin(options) }],
       exports: [TaskQueuePlugin],
     };

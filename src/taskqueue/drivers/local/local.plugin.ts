@@ -1,6 +1,7 @@
 import { abortError, throwIfAborted, withDeadline } from '../../../core/deadline.js';
-import { HubError, type HubErrorOptions } from '../../../core/errors.js';
+import { HubError } from '../../../core/errors.js';
 import type { JsonObject, JsonValue } from '../../../core/json.js';
+import type { Redactor } from '../../../core/redact.js';
 import { validateOptions } from '../../../core/validate.js';
 import { TaskQueuePlugin } from '../../taskqueue.plugin.js';
 import {
@@ -23,6 +24,8 @@ import {
   normalizeSubmission,
 } from '../../taskqueue.validation.js';
 import { IN_MEMORY } from '../../../embedded/store.options.js';
+import { storeFailure } from '../../../embedded/store-failure.js';
+import { StoreLogger } from '../../../embedded/store-logger.js';
 import type { HandlerRegistration } from '../../runner/in-process-runner.js';
 import { localTaskQueueSchema, type LocalTaskQueueOptions } from './local.options.js';
 import { resolveTaskModule } from '../../runner/task-module.js';
@@ -38,16 +41,13 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
   override readonly driver = 'local';
   override readonly supports: Readonly<TaskQueueSupports>;
   readonly #options: LocalTaskQueueOptions;
+  readonly #logger = new StoreLogger('LocalTaskQueue');
   #queue: OpenQueue | undefined;
 
   /** @param options what is left out gets its default; `CONFIG_INVALID` for a wrong value */
   constructor(options: Partial<LocalTaskQueueOptions> = {}) {
     super();
-    this.#options = validateOptions(localTaskQueueSchema, options, {
-      what: 'config',
-      plugin: 'taskqueue',
-      driver: 'local',
-    });
+    this.#options = validateOptions(localTaskQueueSchema, options, { what: 'config', ...this.source() });
     this.supports = Object.freeze({
       inProcess: true,
       dedup: true,
@@ -58,8 +58,14 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
     });
   }
 
+  /** @internal */
+  override hideSecrets(redactor: Redactor): void {
+    super.hideSecrets(redactor);
+    this.#logger.hide(redactor);
+  }
+
   override async registerTasks(module: string | URL): Promise<string[]> {
-    const source = this.#source('registerTasks');
+    const source = this.source('registerTasks');
     const { threads } = this.#open('registerTasks');
     const found = resolveTaskModule(module, source);
     const tasks = await threads.runner.list(found).catch((error: unknown) => {
@@ -73,7 +79,7 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
 
   override async registerTask(name: string, handler: TaskHandler, options: TaskOptions = {}): Promise<void> {
     const { scheduler, inProcess } = this.#open('registerTask');
-    const source = this.#source('registerTask');
+    const source = this.source('registerTask');
     checkTaskName(name, source);
     checkTaskOptions(options, source);
     if (typeof handler !== 'function') {
@@ -98,7 +104,7 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
 
   override async getStatus(taskId: string): Promise<TaskStatus> {
     const { store } = this.#open('getStatus');
-    const record = store.find(checkTaskId(taskId, this.#source('getStatus')));
+    const record = store.find(checkTaskId(taskId, this.source('getStatus')));
     if (record === undefined) return unknownTask(taskId);
     const { name, state, attempt, progress, submittedAt, startedAt, finishedAt } = record;
     const error = state === 'FAILURE' || state === 'RETRY' ? record.error : null;
@@ -110,7 +116,7 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
     { timeout = DEFAULT_RESULT_TIMEOUT, signal }: { timeout?: number; signal?: AbortSignal } = {},
   ): Promise<T> {
     const { store, waiters } = this.#open('getResult');
-    const source = this.#source('getResult');
+    const source = this.source('getResult');
     checkTaskId(taskId, source);
     checkTimeout(timeout, source);
     throwIfAborted(signal, source);
@@ -133,7 +139,7 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
 
   override async *progress(taskId: string, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<TaskProgress> {
     const { store, waiters } = this.#open('progress');
-    const source = this.#source('progress');
+    const source = this.source('progress');
     if (store.find(checkTaskId(taskId, source)) === undefined) throw this.#unknown('progress', taskId);
     let changed: TaskChange | undefined;
     let wake = (): void => undefined;
@@ -172,7 +178,7 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
 
   override async cancel(taskId: string): Promise<CancelOutcome> {
     const { store, scheduler, waiters } = this.#open('cancel');
-    const outcome = store.cancel(checkTaskId(taskId, this.#source('cancel')), Date.now());
+    const outcome = store.cancel(checkTaskId(taskId, this.source('cancel')), Date.now());
     if (outcome === undefined) throw this.#unknown('cancel', taskId);
     if (outcome === 'cancelled') waiters.notify(taskId, 'ended');
     if (outcome === 'requested') scheduler.cancel(taskId);
@@ -185,12 +191,12 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
 
   override async ping({ timeout = 1_000 }: { timeout?: number } = {}): Promise<number> {
     const { workers } = this.#open('ping');
-    checkTimeout(timeout, this.#source('ping'));
+    checkTimeout(timeout, this.source('ping'));
     return workers().length;
   }
 
   protected override async onInitialize(): Promise<void> {
-    this.#queue = openQueue(this.#options, this.#source());
+    this.#queue = openQueue(this.#options, this.source(), this.#logger);
   }
 
   protected override async onDrain(): Promise<void> {
@@ -205,17 +211,24 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
 
   protected override async onHealthCheck(): Promise<JsonObject> {
     const { store, scheduler, workers } = this.#open('healthCheck');
+    if (scheduler.fault !== undefined) {
+      throw this.error('UNAVAILABLE', 'healthCheck', `the task store ${scheduler.fault}.`);
+    }
     return { store: store.path, ...store.counts(), active: scheduler.active, workers: workers().length };
   }
 
   #submit(operation: string, tasks: readonly TaskSubmission[], signal?: AbortSignal): string[] {
     const { store, scheduler } = this.#open(operation);
-    const source = this.#source(operation);
+    const source = this.source(operation);
     throwIfAborted(signal, source);
     const rules = { supports: this.supports, maxPayloadBytes: this.#options.maxPayloadBytes, source };
     const now = Date.now();
     const checked = tasks.map((task) => normalizeSubmission(task, rules, now));
-    if (checked.length > 0) store.insert(checked, this.#options.defaultQueue, now);
+    try {
+      if (checked.length > 0) store.insert(checked, this.#options.defaultQueue, now);
+    } catch (error) {
+      throw storeFailure(error, source);
+    }
     scheduler.wake();
     return checked.map(({ taskId }) => taskId);
   }
@@ -263,11 +276,6 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
     this.ensureOpen(operation);
     if (this.#queue === undefined) throw this.error('CLOSED', operation, 'the plugin is not open.');
     return this.#queue;
-  }
-
-  #source(operation?: string): HubErrorOptions {
-    const source = { plugin: this.pluginType, driver: this.driver };
-    return operation === undefined ? source : { ...source, operation };
   }
 }
 

@@ -1,11 +1,13 @@
 import { hostname } from 'node:os';
 import type { HubErrorOptions } from '../../../core/errors.js';
+import type { StoreLogger } from '../../../embedded/store-logger.js';
 import type { WorkerInfo } from '../../taskqueue.types.js';
 import { CleanUp } from './clean-up.js';
 import { InProcessRunner } from '../../runner/in-process-runner.js';
 import type { LocalTaskQueueOptions } from './local.options.js';
 import type { RunnerSlots } from '../../runner/run-outcome.js';
 import { Scheduler } from './scheduler.js';
+import { TaskLog } from './task-log.js';
 import { TaskStore } from './task-store.js';
 import { TaskWaiters } from './task-waiters.js';
 import { ThreadPool } from '../../runner/thread-pool.js';
@@ -24,21 +26,24 @@ export interface OpenQueue {
 }
 
 /** Opens the store, recovers what an earlier process left, and starts working. Throws `STORE_LOCKED`, `UNAVAILABLE`. */
-export function openQueue(options: LocalTaskQueueOptions, source: HubErrorOptions): OpenQueue {
+export function openQueue(options: LocalTaskQueueOptions, source: HubErrorOptions, logger: StoreLogger): OpenQueue {
   const store = new TaskStore(options, options.resultTtl);
   try {
-    store.recover(options.attemptLimit, Date.now());
+    const { error, lost, failed } = store.recover(options.attemptLimit, Date.now());
+    const log = new TaskLog(logger);
+    for (const task of lost) log.lost(task, error, 0);
+    for (const task of failed) log.failed(task, error);
   } catch (error) {
     store.close();
     throw error;
   }
   const waiters = new TaskWaiters();
-  const scheduler = new Scheduler(store, waiters, options, source);
+  const scheduler = new Scheduler(store, waiters, options, source, logger);
   const name = `${hostname()}/${process.pid}`;
   const runner = new ThreadPool(source);
   const threads = { name: `${name}/threads`, runner, concurrency: options.workerThreads, active: 0 };
   const inProcess = { name, runner: new InProcessRunner(source), concurrency: options.concurrency, active: 0 };
-  const cleanUp = new CleanUp(store, options.resultTtl);
+  const cleanUp = new CleanUp(store, options.resultTtl, logger);
   scheduler.wake();
   return {
     store,

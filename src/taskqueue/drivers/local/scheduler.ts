@@ -1,13 +1,15 @@
-import { Logger } from '@nestjs/common';
 import { errorMessage, HubError, type HubErrorOptions } from '../../../core/errors.js';
 import type { JsonValue } from '../../../core/json.js';
 import { resolveRetry, retryDelay } from '../../../core/retry.js';
+import { StoreFault } from '../../../embedded/store-fault.js';
+import type { StoreLogger } from '../../../embedded/store-logger.js';
 import type { TaskError } from '../../taskqueue.types.js';
 import { tooLarge } from '../../taskqueue.validation.js';
 import { Alarm } from '../../runner/alarm.js';
 import type { LocalTaskQueueOptions } from './local.options.js';
 import type { RunnerSlots, TaskRegistration } from '../../runner/run-outcome.js';
 import type { Candidate, ClaimedTask } from './task-records.js';
+import { TaskLog } from './task-log.js';
 import { TaskRun, type RunEnd } from '../../runner/task-run.js';
 import type { TaskStore } from './task-store.js';
 import type { TaskWaiters } from './task-waiters.js';
@@ -15,9 +17,15 @@ import type { TaskWaiters } from './task-waiters.js';
 /** Wait in ms before a write that failed (a full disk, say) is tried again. */
 const STORE_RETRY = 1_000;
 
+/** Backoff of a task that no thread could be started for: a lack of memory or threads takes a while to end. */
+const NO_THREAD_BACKOFF = { delay: 1_000, factor: 2, maxDelay: 60_000, jitter: 0.2 };
+/** Backoff of a task whose thread died: what kills each of its threads is known as such within seconds. */
+const LOSS_BACKOFF = { ...NO_THREAD_BACKOFF, delay: 100 };
+
 /** Decides what runs when: takes waiting tasks from the store in order, runs them, and stores how they ended. */
 export class Scheduler {
-  readonly #logger = new Logger('LocalTaskQueue');
+  readonly #log: TaskLog;
+  readonly #fault: StoreFault;
   readonly #registrations = new Map<string, TaskRegistration>();
   readonly #runs = new Map<string, TaskRun<ClaimedTask>>();
   readonly #work = new Set<Promise<void>>();
@@ -31,7 +39,16 @@ export class Scheduler {
     private readonly waiters: TaskWaiters,
     private readonly options: LocalTaskQueueOptions,
     private readonly source: HubErrorOptions,
-  ) {}
+    logger: StoreLogger,
+  ) {
+    this.#log = new TaskLog(logger);
+    this.#fault = new StoreFault(logger, 'the task store');
+  }
+
+  /** What the store cannot do at the moment; `undefined` when it works. */
+  get fault(): string | undefined {
+    return this.#fault.current;
+  }
 
   /** Attempts that run now. */
   get active(): number {
@@ -105,15 +122,16 @@ export class Scheduler {
       const next = this.store.nextTime();
       if (next === undefined) this.#alarm.clear();
       else this.#alarm.set(next);
+      this.#fault.worked('start tasks');
     } catch (error) {
-      this.#logger.error(`the task store cannot be used; trying again. ${errorMessage(error)}`);
+      this.#fault.failed('start tasks', error);
       this.#alarm.set(Date.now() + STORE_RETRY);
     }
   }
 
   /** Starts the best tasks there is room for; whether there were any. */
   #startBest(now: number): boolean {
-    const picked = this.#pick();
+    const picked = this.#pick(now);
     if (picked.length === 0) return false;
     // Counted and committed before anything runs: a task that kills the process must not come back for ever.
     for (const task of this.store.claim(
@@ -126,14 +144,14 @@ export class Scheduler {
     return true;
   }
 
-  #pick(): Candidate[] {
+  #pick(now: number): Candidate[] {
     const queueRoom = this.#queueRoom();
     const full = [...queueRoom].filter(([, room]) => room <= 0).map(([queue]) => queue);
     const room = new Map<RunnerSlots, number>();
     const candidates = [...this.#registrations.values()].flatMap(({ name, slots }) => {
       const free = slots.concurrency - slots.active;
       room.set(slots, free);
-      return free > 0 ? this.store.candidates(name, free, full).map((task) => ({ ...task, slots })) : [];
+      return free > 0 ? this.store.candidates(name, free, full, now).map((task) => ({ ...task, slots })) : [];
     });
     candidates.sort((a, b) => b.priority - a.priority || a.seq - b.seq);
     return candidates.filter(({ queue, slots }) => {
@@ -191,9 +209,10 @@ export class Scheduler {
     while (this.#state !== 'stopped') {
       try {
         if (this.#save(run, end)) this.waiters.notify(run.task.taskId, 'ended');
+        this.#fault.worked('store the end of tasks');
         return;
       } catch (error) {
-        this.#logger.error(`the end of task ${run.task.taskId} cannot be stored; trying again. ${errorMessage(error)}`);
+        this.#fault.failed('store the end of tasks', error);
         await new Promise<void>((resolve) => {
           const timer = setTimeout(() => {
             this.#storeRetries.delete(timer);
@@ -209,31 +228,39 @@ export class Scheduler {
   #save({ task, registration }: TaskRun<ClaimedTask>, end: RunEnd): boolean {
     const { seq, attempt, lost } = task;
     const now = Date.now();
+    const fail = (error: TaskError): true => {
+      this.store.fail(seq, error, now);
+      this.#log.failed(task, error);
+      return true;
+    };
     switch (end.kind) {
       case 'success': {
         const fault = this.#oversize(task.name, end.json);
-        if (fault === undefined) this.store.succeed(seq, end.json, now);
-        else this.store.fail(seq, fault, now);
+        if (fault !== undefined) return fail(fault);
+        this.store.succeed(seq, end.json, now);
         return true;
       }
       case 'revoked':
         this.store.revoke(seq, end.message, now);
         return true;
-      case 'lost':
-        if (lost + 1 < this.options.attemptLimit) {
-          this.store.retry(seq, end.error, now, true, now);
-          return false;
-        }
-        this.store.fail(seq, this.#lostTooOften(end.error), now);
-        return true;
+      case 'lost': {
+        if (lost + 1 >= this.options.attemptLimit) return fail(this.#lostTooOften(end.error));
+        const delay = retryDelay(end.noThread === true ? NO_THREAD_BACKOFF : LOSS_BACKOFF, lost + 1);
+        this.store.retry(seq, end.error, now + delay, true, now);
+        this.#log.lost(task, end.error, delay);
+        return false;
+      }
       case 'failure': {
         const policy = task.retry ?? registration.options.retry ?? {};
         const failures = attempt - lost;
         if (end.retryable && failures < resolveRetry(policy).attempts) {
-          this.store.retry(seq, end.error, now + retryDelay(policy, failures), false, now);
+          const delay = retryDelay(policy, failures);
+          this.store.retry(seq, end.error, now + delay, false, now);
+          this.#log.retried(task, end.error, delay);
           return false;
         }
-        this.store.fail(seq, end.error, now);
+        fail(end.error);
+        if (end.stillRuns === true) this.#log.stillRuns(task, registration.slots);
         return true;
       }
     }

@@ -1,5 +1,8 @@
 import type { SqliteDatabase } from '../../../embedded/store.js';
 
+/** Most tasks that one statement moves: one over a million rows would block the event loop. */
+const SOME = 1_000;
+
 type Statement = ReturnType<SqliteDatabase['prepare']>;
 
 const SQL = {
@@ -8,12 +11,15 @@ const SQL = {
     VALUES (?, ?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   candidates: `SELECT seq, queue, priority FROM tasks
     WHERE ready = 1 AND name = ? AND queue NOT IN (SELECT value FROM json_each(?))
+      AND (expires IS NULL OR expires > ? OR state <> 'PENDING')
     ORDER BY priority DESC, seq LIMIT ?`,
   claim: `UPDATE tasks SET state = 'STARTED', ready = 0, attempt = attempt + 1, started_at = ? WHERE seq = ?
     RETURNING seq, id, name, queue, args, kwargs, headers, attempt, lost, retry, time_limit`,
-  promote: `UPDATE tasks SET ready = 1 WHERE ready = 0 AND state IN ('PENDING', 'RETRY') AND due <= ?`,
+  promote: `UPDATE tasks SET ready = 1 WHERE seq IN (SELECT seq FROM tasks
+      WHERE ready = 0 AND state IN ('PENDING', 'RETRY') AND due <= ? ORDER BY due LIMIT ${SOME})`,
   expire: `UPDATE tasks SET state = 'REVOKED', ready = 0, error = ?, finished_at = ?
-    WHERE state = 'PENDING' AND expires IS NOT NULL AND expires <= ? RETURNING id`,
+    WHERE seq IN (SELECT seq FROM tasks
+      WHERE state = 'PENDING' AND expires IS NOT NULL AND expires <= ? ORDER BY expires LIMIT ${SOME}) RETURNING id`,
   nextTime: `SELECT (SELECT min(due) FROM tasks WHERE ready = 0 AND state IN ('PENDING', 'RETRY')) AS due,
     (SELECT min(expires) FROM tasks WHERE state = 'PENDING' AND expires IS NOT NULL) AS expires`,
   progress: `UPDATE tasks SET state = 'PROGRESS', progress = ? WHERE seq = ? AND state IN ('STARTED', 'PROGRESS')`,
@@ -28,14 +34,14 @@ const SQL = {
   recoverCancelled: `UPDATE tasks SET state = 'REVOKED', error = ?, finished_at = ?
     WHERE state IN ('STARTED', 'PROGRESS') AND cancel = 1`,
   recoverFailed: `UPDATE tasks SET state = 'FAILURE', error = ?, finished_at = ?, lost = lost + 1
-    WHERE state IN ('STARTED', 'PROGRESS') AND lost + 1 >= ?`,
+    WHERE state IN ('STARTED', 'PROGRESS') AND lost + 1 >= ? RETURNING name, id AS taskId, attempt`,
   recover: `UPDATE tasks SET state = 'RETRY', ready = 1, due = ?, error = ?, lost = lost + 1
-    WHERE state IN ('STARTED', 'PROGRESS')`,
+    WHERE state IN ('STARTED', 'PROGRESS') RETURNING name, id AS taskId, attempt`,
   expireResults: `UPDATE tasks SET expired = 1, args = '[]', kwargs = '{}', headers = '{}', progress = NULL,
       error = NULL, result = NULL
-    WHERE seq IN (SELECT seq FROM tasks WHERE finished_at IS NOT NULL AND expired = 0 AND finished_at <= ? LIMIT 1000)`,
+    WHERE seq IN (SELECT seq FROM tasks WHERE finished_at IS NOT NULL AND expired = 0 AND finished_at <= ? LIMIT ${SOME})`,
   forget: `DELETE FROM tasks
-    WHERE seq IN (SELECT seq FROM tasks WHERE finished_at IS NOT NULL AND expired = 1 AND finished_at <= ? LIMIT 1000)`,
+    WHERE seq IN (SELECT seq FROM tasks WHERE finished_at IS NOT NULL AND expired = 1 AND finished_at <= ? LIMIT ${SOME})`,
 } as const;
 
 /** The prepared statements of one open database. @internal */

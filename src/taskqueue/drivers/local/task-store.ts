@@ -3,6 +3,7 @@ import { openStore, type EmbeddedStore } from '../../../embedded/store.js';
 import type { EmbeddedStoreOptions } from '../../../embedded/store.options.js';
 import type { TaskError, TaskProgress, TaskState } from '../../taskqueue.types.js';
 import type { NormalizedSubmission } from '../../taskqueue.validation.js';
+import type { LoggedTask } from './task-log.js';
 import type { Candidate, ClaimedTask, TaskCounts, TaskRecord } from './task-records.js';
 import { MIGRATIONS } from './task-schema.js';
 import { prepareStatements, type TaskStatements } from './task-statements.js';
@@ -77,9 +78,9 @@ export class TaskStore {
     });
   }
 
-  /** The best waiting tasks of one name, best first. */
-  candidates(name: string, limit: number, fullQueues: readonly string[]): Candidate[] {
-    const rows = this.#sql.candidates.all([name, JSON.stringify(fullQueues), limit]) as Candidate[];
+  /** The best waiting tasks of one name that have not expired, best first. */
+  candidates(name: string, limit: number, fullQueues: readonly string[], now: number): Candidate[] {
+    const rows = this.#sql.candidates.all([name, JSON.stringify(fullQueues), now, limit]) as Candidate[];
     return rows.map(({ seq, queue, priority }) => ({ seq, name, queue, priority }));
   }
 
@@ -88,12 +89,12 @@ export class TaskStore {
     return this.#atomically(() => seqs.map((seq) => claimedTask(this.#sql.claim.get([now, seq]) as ClaimRow)));
   }
 
-  /** Makes delayed tasks whose time has come ready. */
+  /** Makes delayed tasks whose time has come ready, up to 1000; when there are more, {@link nextTime} is in the past. */
   promote(now: number): void {
     this.#sql.promote.run([now]);
   }
 
-  /** Revokes tasks that have not started in time; returns their ids. */
+  /** Revokes tasks that have not started in time, up to 1000 as with {@link promote}; returns their ids. */
   expire(now: number): string[] {
     const reason = JSON.stringify({
       type: 'Expired',
@@ -156,16 +157,18 @@ export class TaskStore {
     return { waiting, delayed, failed };
   }
 
-  /** Deals with tasks that a process left as started when it died: they wait again, up to `attemptLimit` such deaths. */
-  recover(attemptLimit: number, now: number): void {
-    const error = JSON.stringify({
-      type: 'WorkerLost',
-      message: 'the process that ran the task ended before the task did',
-    } satisfies TaskError);
-    this.#atomically(() => {
+  /**
+   * Deals with tasks that a process left as started when it died: they wait again, up to `attemptLimit` such deaths.
+   * Returns those that wait and those that have failed.
+   */
+  recover(attemptLimit: number, now: number): { error: TaskError; lost: LoggedTask[]; failed: LoggedTask[] } {
+    const error = { type: 'WorkerLost', message: 'the process that ran the task ended before the task did' };
+    const text = JSON.stringify(error);
+    return this.#atomically(() => {
       this.#sql.recoverCancelled.run([JSON.stringify({ type: 'Revoked', message: 'it was cancelled' }), now]);
-      this.#sql.recoverFailed.run([error, now, attemptLimit]);
-      this.#sql.recover.run([now, error]);
+      const failed = this.#sql.recoverFailed.all([text, now, attemptLimit]) as LoggedTask[];
+      const lost = this.#sql.recover.all([now, text]) as LoggedTask[];
+      return { error, lost, failed };
     });
   }
 

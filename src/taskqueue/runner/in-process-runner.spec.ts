@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { InProcessRunner, type HandlerRegistration } from './in-process-runner.js';
+
+const runner = new InProcessRunner({ plugin: 'taskqueue', driver: 'local' });
+const task = { taskId: 't1', name: 'odd', args: [], kwargs: {}, headers: {}, attempt: 1, timeLimit: null };
+const hooks = { signal: new AbortController().signal, onProgress: () => undefined };
+const run = (handler: HandlerRegistration['handler']) =>
+  runner.run(
+    task,
+    {
+      name: 'odd',
+      options: {},
+      slots: { name: 's', runner, concurrency: 1, active: 0 },
+      handler,
+    } as HandlerRegistration,
+    hooks,
+  );
+
+describe('InProcessRunner', () => {
+  it.each<[string, unknown]>([
+    ['an error whose message is a list', Object.assign(new Error(), { message: ['a'] })],
+    ['an error whose stack is a list', Object.assign(new Error(), { stack: ['a'] })],
+    ['an object without prototype', Object.create(null)],
+    [
+      'an error whose stack throws',
+      Object.defineProperty(new Error(), 'stack', {
+        get() {
+          throw new Error('no stack');
+        },
+      }),
+    ],
+  ])('ends the run with an outcome when the handler throws %s', async (_what, thrown) => {
+    const { outcome } = run(async () => {
+      throw thrown;
+    });
+    expect(await outcome).toMatchObject({ kind: 'error', error: { message: expect.any(String) as string } });
+  });
+});
