@@ -5,6 +5,9 @@ import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { HubError } from '../core/errors.js';
 
+/** @internal Bytes that files are read in: Node's own 64 KiB cost an upload about half as much processor time again. */
+export const FILE_PIECE = 1024 * 1024;
+
 /** @internal The whole content of a stream. */
 export const bufferOf = (stream: Readable): Promise<Buffer> => buffer(stream);
 
@@ -19,7 +22,7 @@ export async function readableFile(path: string): Promise<{ name: string; open: 
     const hint = stats.isDirectory() ? ' Use logArtifacts for folders.' : '';
     throw new HubError('INVALID_ARGUMENT', `${path} is ${kind}.${hint}`, { plugin: 'mlops' });
   }
-  return { name: basename(path), open: () => createReadStream(path) };
+  return { name: basename(path), open: () => createReadStream(path, { highWaterMark: FILE_PIECE }) };
 }
 
 /** @internal All regular files below a folder, with paths relative to it. */
@@ -36,4 +39,9 @@ export async function* filesBelow(
     if ((await lstat(path)).isDirectory()) yield* filesBelow(folder, relativePath);
     else yield { relativePath, open: (await readableFile(path)).open };
   }
+}
+
+/** @internal The artifact path of `name` in `folder`, where `''` is the root. */
+export function joinPath(folder: string, name: string): string {
+  return folder === '' ? name : `${folder.replace(/\/+$/, '')}/${name}`;
 }

@@ -10,12 +10,14 @@ import { runsContract } from './contract/runs.contract.js';
 import { searchContract } from './contract/search.contract.js';
 import type { MLOpsPlugin } from './mlops.plugin.js';
 
+export type { ContractHarness, ContractRunner } from '../core/contract.js';
+
 /**
  * What every driver of {@link MLOpsPlugin} has to do, as tests for any runner. Drivers with `supports.durable` need
  * `harness.reopen`.
  */
 export function mlopsContract(runner: ContractRunner, name: string, harness: ContractHarness<MLOpsPlugin>): void {
-  runner.describe(`MLOpsPlugin contract: ${name}`, () => {
+  runner.describe(`mlops contract: ${name}`, () => {
     experimentsContract(runner, harness);
     runsContract(runner, harness);
     metricsContract(runner, harness);

@@ -22,7 +22,7 @@ import type {
   StagedSearchOptions,
   StartRunOptions,
 } from './mlops.types.js';
-import { bufferOf, filesBelow, readableFile } from './mlops.artifacts.js';
+import { bufferOf, filesBelow, joinPath, readableFile } from './mlops.artifacts.js';
 import { runInRun, type ActiveRun } from './mlops.active-run.js';
 
 declare module '../core/plugin-types.js' {
@@ -41,7 +41,8 @@ declare module '../core/plugin-types.js' {
  * - Unknown ids are `NOT_FOUND`; writing to a deleted run or experiment is `CONFLICT`; a bad key, value or name is
  *   `INVALID_ARGUMENT`; before `initialize()` and after `shutdown()` every call is `CLOSED`.
  * - Keys: at most 250 characters of letters, digits and `_ - . : / space`, normalised as a path (no `//`, no `..`, not
- *   absolute). Param values are at most 6000 characters, tag values 8000; longer ones are `INVALID_ARGUMENT`, not cut.
+ *   absolute). Param values are at most 6000 characters, tag values 8000; longer ones are `INVALID_ARGUMENT`, not cut, and so
+ *   is text with the character 0 or half of a surrogate pair.
  * - Searches and histories are async iterators over everything that matches; pages are hidden.
  * - There is no "active run" in the process: a run is always named by its id.
  */
@@ -70,7 +71,7 @@ export abstract class MLOpsPlugin extends HubPlugin<MLOpsSupports> {
   abstract restoreExperiment(experimentId: string): Promise<void>;
   /** Sets or overwrites a tag. */
   abstract setExperimentTag(experimentId: string, key: string, value: string | number | boolean): Promise<void>;
-  /** `NOT_FOUND` when there is no such tag. */
+  /** `NOT_FOUND` when there is no such tag; `UNSUPPORTED` without `supports.experimentTagDeletion`. */
   abstract deleteExperimentTag(experimentId: string, key: string): Promise<void>;
 
   /** Creates a run with status RUNNING. */
@@ -139,6 +140,7 @@ export abstract class MLOpsPlugin extends HubPlugin<MLOpsSupports> {
   abstract deleteRegisteredModel(name: string): Promise<void>;
   /** Attributes to filter by: `name`, and `tags.<key>`. By name by default. */
   abstract searchRegisteredModels(options?: SearchOptions): AsyncIterable<RegisteredModel>;
+  /** Sets or overwrites a tag. `NOT_FOUND` for the model. */
   abstract setRegisteredModelTag(name: string, key: string, value: string | number | boolean): Promise<void>;
   /** `NOT_FOUND` when there is no such model; a missing tag has no effect. */
   abstract deleteRegisteredModelTag(name: string, key: string): Promise<void>;
@@ -147,7 +149,10 @@ export abstract class MLOpsPlugin extends HubPlugin<MLOpsSupports> {
   /** A missing alias has no effect. */
   abstract deleteRegisteredModelAlias(name: string, alias: string): Promise<void>;
 
-  /** Adds the next version, from 1; a number is never used again while the model exists. `NOT_FOUND` for the model. */
+  /**
+   * Adds the next version, from 1; a number is never used again while the model exists. A source `runs:/<id>/…` says the
+   * run, too. `NOT_FOUND` for the model and the run.
+   */
   abstract createModelVersion(name: string, options: CreateModelVersionOptions): Promise<ModelVersion>;
   /** `NOT_FOUND`. */
   abstract getModelVersion(name: string, version: string): Promise<ModelVersion>;
@@ -159,6 +164,7 @@ export abstract class MLOpsPlugin extends HubPlugin<MLOpsSupports> {
   abstract deleteModelVersion(name: string, version: string): Promise<void>;
   /** Attributes to filter by: `name`, `version_number`, `run_id`, `source_path`, and `tags.<key>`. By name, latest version first. */
   abstract searchModelVersions(options?: SearchOptions): AsyncIterable<ModelVersion>;
+  /** Sets or overwrites a tag. `NOT_FOUND` for the version. */
   abstract setModelVersionTag(
     name: string,
     version: string,
@@ -168,7 +174,7 @@ export abstract class MLOpsPlugin extends HubPlugin<MLOpsSupports> {
   /** A missing tag has no effect. */
   abstract deleteModelVersionTag(name: string, version: string, key: string): Promise<void>;
 
-  /** {@link logBatch} of one metric point. */
+  /** {@link logBatch} of one metric point; by default of step 0, now. */
   logMetric(
     runId: string,
     key: string,
@@ -178,16 +184,19 @@ export abstract class MLOpsPlugin extends HubPlugin<MLOpsSupports> {
     return this.logBatch(runId, { metrics: [{ key, value, ...options }] });
   }
 
-  /** {@link logBatch} of metric points; a record gives every value the same step and timestamp. */
+  /**
+   * {@link logBatch} of metric points. The options are the defaults of each point; without a timestamp all get the same,
+   * now.
+   */
   async logMetrics(
     runId: string,
     metrics: readonly MetricInput[] | Record<string, number>,
     options: { step?: number; timestamp?: number } = {},
   ): Promise<void> {
-    const timestamp = options.timestamp ?? Date.now();
+    const defaults = { ...options, timestamp: options.timestamp ?? Date.now() };
     const list: readonly MetricInput[] = Array.isArray(metrics)
-      ? metrics
-      : Object.entries(metrics).map(([key, value]) => ({ key, value, ...options, timestamp }));
+      ? (metrics as readonly MetricInput[]).map((point) => ({ ...defaults, ...point }))
+      : Object.entries(metrics).map(([key, value]) => ({ key, value, ...defaults }));
     await this.logBatch(runId, { metrics: list });
   }
 
@@ -270,8 +279,4 @@ export abstract class MLOpsPlugin extends HubPlugin<MLOpsSupports> {
   ): Promise<T> {
     return runInRun(this, experimentName, options, work);
   }
-}
-
-function joinPath(folder: string, name: string): string {
-  return folder === '' ? name : `${folder.replace(/\/+$/, '')}/${name}`;
 }

@@ -192,6 +192,8 @@ export interface CreateModelVersionOptions {
 export interface MLOpsSupports {
   /** `setTrackingUri` before first use. */
   readonly trackingUri: boolean;
+  /** `deleteExperimentTag`. Where it depends on the server's version, it is known once the plugin is open. */
+  readonly experimentTagDeletion: boolean;
   /** What was acknowledged survives a restart of the process. */
   readonly durable: boolean;
 }

@@ -94,13 +94,24 @@ export function checkBatch(batch: RunBatch): CheckedBatch {
   };
 }
 
-/** Checks text: a string of at most `max` characters, and not blank unless `empty`. */
+/**
+ * What no backend keeps: PostgreSQL refuses the character 0, and half of a surrogate pair (text cut within an emoji) makes
+ * MLflow drop the rest of the request and answer 200.
+ */
+const UNSTORABLE = /\0|\p{Surrogate}/u;
+
+/** Checks text: a string of at most `max` whole characters without the character 0, and not blank unless `empty`. */
 export function checkText(value: unknown, what: string, max: number, empty = true): string {
   if (typeof value !== 'string') throw invalid(`${what} has to be a string, not ${kind(value)}.`);
   if (!empty && value.trim() === '') throw invalid(`${what} may not be empty.`);
   // UTF-16 length is never less than the number of characters, so the exact count is rarely needed.
   if (value.length > max && [...value].length > max) {
     throw invalid(`${what} may have ${max} characters, not ${[...value].length}.`);
+  }
+  if (UNSTORABLE.test(value)) {
+    throw invalid(
+      `${what} may not hold the character 0 nor half of a surrogate pair, as text cut within an emoji does.`,
+    );
   }
   return value;
 }

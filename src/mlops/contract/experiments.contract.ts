@@ -90,17 +90,28 @@ export function experimentsContract(runner: ContractRunner, harness: ContractHar
       await rejectsWith(() => plugin.startRun(id), 'CONFLICT');
     });
 
-    it('setExperimentTag sets and overwrites, deleteExperimentTag removes', async () => {
+    it('setExperimentTag sets and overwrites', async () => {
       const { plugin } = subject;
       const id = await plugin.createExperiment('tags');
       await plugin.setExperimentTag(id, 'k', 1);
       await plugin.setExperimentTag(id, 'k', 'two');
       assert.equal((await plugin.getExperiment(id)).tags['k'], 'two');
+      await rejectsWith(() => plugin.setExperimentTag(id, '../k', 'v'), 'INVALID_ARGUMENT');
+      await rejectsWith(() => plugin.setExperimentTag('987654321', 'k', 'v'), 'NOT_FOUND');
+    });
+
+    it('deleteExperimentTag removes a tag, or is UNSUPPORTED', async () => {
+      const { plugin } = subject;
+      const id = await plugin.createExperiment('tags');
+      await plugin.setExperimentTag(id, 'k', 1);
+      if (!plugin.supports.experimentTagDeletion) {
+        await rejectsWith(() => plugin.deleteExperimentTag(id, 'k'), 'UNSUPPORTED');
+        assert.equal((await plugin.getExperiment(id)).tags['k'], '1');
+        return;
+      }
       await plugin.deleteExperimentTag(id, 'k');
       assert.equal((await plugin.getExperiment(id)).tags['k'], undefined);
       await rejectsWith(() => plugin.deleteExperimentTag(id, 'k'), 'NOT_FOUND');
-      await rejectsWith(() => plugin.setExperimentTag(id, '../k', 'v'), 'INVALID_ARGUMENT');
-      await rejectsWith(() => plugin.setExperimentTag('987654321', 'k', 'v'), 'NOT_FOUND');
     });
   });
 }

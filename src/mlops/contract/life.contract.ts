@@ -141,7 +141,7 @@ export function lifeOfMLOpsContract(runner: ContractRunner, harness: ContractHar
     deleteRegisteredModelTag: (plugin) => plugin.deleteRegisteredModelTag('m', 'k'),
     setRegisteredModelAlias: (plugin) => plugin.setRegisteredModelAlias('m', 'a', '1'),
     deleteRegisteredModelAlias: (plugin) => plugin.deleteRegisteredModelAlias('m', 'a'),
-    createModelVersion: (plugin) => plugin.createModelVersion('m', { source: 's3://b' }),
+    createModelVersion: (plugin) => plugin.createModelVersion('m', { source: 's3://b/1' }),
     getModelVersion: (plugin) => plugin.getModelVersion('m', '1'),
     getModelVersionByAlias: (plugin) => plugin.getModelVersionByAlias('m', 'a'),
     updateModelVersion: (plugin) => plugin.updateModelVersion('m', '1', { description: '' }),

@@ -46,6 +46,21 @@ export function metricsContract(runner: ContractRunner, harness: ContractHarness
       });
     });
 
+    it('logMetrics with a list takes its options as the defaults of each point', async () => {
+      const { plugin } = subject;
+      const list = [
+        { key: 'a', value: 1 },
+        { key: 'b', value: 2, step: 8 },
+        { key: 'c', value: 3, timestamp: 6 },
+      ];
+      await plugin.logMetrics(runId, list, { step: 5, timestamp: 4 });
+      assert.deepEqual((await plugin.getRun(runId)).metrics, {
+        a: { key: 'a', value: 1, timestamp: 4, step: 5 },
+        b: { key: 'b', value: 2, timestamp: 4, step: 8 },
+        c: { key: 'c', value: 3, timestamp: 6, step: 5 },
+      });
+    });
+
     it('the latest value is the one of the greatest step, then timestamp, then value, not the last written', async () => {
       const { plugin } = subject;
       const points: [number, number, number][] = [

@@ -26,6 +26,8 @@ export function modelVersionsContract(runner: ContractRunner, harness: ContractH
       assert.ok(Math.abs(first.creationTime - Date.now()) < 60_000);
       assert.deepEqual(await plugin.getModelVersion('m', '1'), first);
       assert.deepEqual([second.version, second.runId, second.description], ['2', null, '']);
+      // The source says which run it is.
+      assert.equal((await plugin.createModelVersion('m', { source })).runId, runId);
     });
 
     it('racing creators get different versions', async () => {
@@ -38,7 +40,7 @@ export function modelVersionsContract(runner: ContractRunner, harness: ContractH
 
     it('unknown models, versions and runs are NOT_FOUND, bad arguments INVALID_ARGUMENT', async () => {
       const { plugin } = subject;
-      await rejectsWith(() => plugin.createModelVersion('none', { source: 's3://b' }), 'NOT_FOUND');
+      await rejectsWith(() => plugin.createModelVersion('none', { source: 's3://b/1' }), 'NOT_FOUND');
       await rejectsWith(() => plugin.getModelVersion('m', '1'), 'NOT_FOUND');
       await rejectsWith(() => plugin.getModelVersion('none', '1'), 'NOT_FOUND');
       await rejectsWith(() => plugin.updateModelVersion('m', '1', { description: '' }), 'NOT_FOUND');
@@ -47,7 +49,7 @@ export function modelVersionsContract(runner: ContractRunner, harness: ContractH
       await rejectsWith(() => plugin.deleteModelVersionTag('m', '1', 'k'), 'NOT_FOUND');
       await rejectsWith(() => plugin.createModelVersion('m', { source: '' }), 'INVALID_ARGUMENT');
       await rejectsWith(
-        () => plugin.createModelVersion('m', { source: 's3://b', tags: { 'a//b': 1 } }),
+        () => plugin.createModelVersion('m', { source: 's3://b/1', tags: { 'a//b': 1 } }),
         'INVALID_ARGUMENT',
       );
       await rejectsWith(() => plugin.getModelVersion('m', 'one'), 'INVALID_ARGUMENT');
@@ -55,14 +57,14 @@ export function modelVersionsContract(runner: ContractRunner, harness: ContractH
 
     it('updateModelVersion changes the description', async () => {
       const { plugin } = subject;
-      await plugin.createModelVersion('m', { source: 's3://b' });
+      await plugin.createModelVersion('m', { source: 's3://b/1' });
       assert.equal((await plugin.updateModelVersion('m', '1', { description: 'better' })).description, 'better');
       assert.equal((await plugin.getModelVersion('m', '1')).description, 'better');
     });
 
     it('setModelVersionTag sets and overwrites, deleteModelVersionTag removes', async () => {
       const { plugin } = subject;
-      await plugin.createModelVersion('m', { source: 's3://b' });
+      await plugin.createModelVersion('m', { source: 's3://b/1' });
       await plugin.setModelVersionTag('m', '1', 'k', 1);
       await plugin.setModelVersionTag('m', '1', 'k', 'two');
       assert.deepEqual((await plugin.getModelVersion('m', '1')).tags, { k: 'two' });

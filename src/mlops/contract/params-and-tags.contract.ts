@@ -109,6 +109,18 @@ export function paramsAndTagsContract(runner: ContractRunner, harness: ContractH
       await rejectsWith(() => plugin.setTag(runId, 'null', null as unknown as string), 'INVALID_ARGUMENT');
     });
 
+    it('text that backends lose is INVALID_ARGUMENT and costs nobody else anything', async () => {
+      const { plugin } = subject;
+      for (const text of ['\0', 'a\0b', '\ud83d', 'cut \ud83d off', '\ude00']) {
+        const logged = plugin.logMetric(runId, 'beside', 1);
+        const refused = rejectsWith(() => plugin.setTag(runId, 'tag', text), 'INVALID_ARGUMENT');
+        await Promise.all([logged, refused, plugin.setTag(runId, 'whole', 'a 😀')]);
+        await rejectsWith(() => plugin.logParam(runId, 'param', text), 'INVALID_ARGUMENT');
+      }
+      const { metrics, tags, params } = await plugin.getRun(runId);
+      assert.deepEqual([metrics['beside']?.value, tags['whole'], tags['tag'], params], [1, 'a 😀', undefined, {}]);
+    });
+
     it('keys that objects treat specially are ordinary keys', async () => {
       const { plugin } = subject;
       const special = Object.fromEntries([

@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { contractSubject, rejectsWith, type ContractHarness, type ContractRunner } from '../../core/contract.js';
 import type { MLOpsPlugin } from '../mlops.plugin.js';
 import type { DatasetInput } from '../mlops.types.js';
@@ -196,6 +200,32 @@ export function runsContract(runner: ContractRunner, harness: ContractHarness<ML
         ['a.json', 'a.txt'],
       );
       assert.notEqual(await plugin.getExperimentByName('with'), null);
+    });
+
+    it('withRun hands out every logging method, bound to the run', async () => {
+      const { plugin } = subject;
+      const folder = await mkdtemp(join(tmpdir(), 'mlops-contract-'));
+      try {
+        await writeFile(join(folder, 'local.txt'), 'local');
+        const id = await plugin.withRun('with', {}, async (run) => {
+          await run.logParam('p', 1);
+          await run.setTag('t', true);
+          await run.logInputs([{ name: 'd', digest: '1', sourceType: 'local', source: 's' }]);
+          await run.logArtifact(join(folder, 'local.txt'));
+          await run.logArtifact(join(folder, 'local.txt'), 'one');
+          await run.logArtifacts(folder, 'all');
+          await run.logBytes(Buffer.from('bytes'), 'bytes.bin');
+          await run.logStream(Readable.from(['str', 'eam']), 'stream.txt');
+          return run.runId;
+        });
+        const { params, tags, inputs } = await plugin.getRun(id);
+        assert.deepEqual([params['p'], tags['t'], inputs[0]?.name], ['1', 'true', 'd']);
+        const read = async (path: string) => (await plugin.readArtifactBytes(id, path)).toString();
+        const paths = ['local.txt', 'one/local.txt', 'all/local.txt', 'bytes.bin', 'stream.txt'];
+        assert.deepEqual(await Promise.all(paths.map(read)), ['local', 'local', 'local', 'bytes', 'stream']);
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
     });
 
     it('withRun ends the run FAILED when the work rejects, and KILLED when its signal fired', async () => {

@@ -1,6 +1,8 @@
 import { defineDriver } from '../../../core/driver.js';
 import { localMLOpsSchema, type LocalMLOpsOptions } from './local.options.js';
 
+export type { LocalMLOpsOptions } from './local.options.js';
+
 /** The embedded MLOps driver: an MLflow database and a folder of artifacts, with nothing to install. */
 export default defineDriver<LocalMLOpsOptions>({
   type: 'mlops',

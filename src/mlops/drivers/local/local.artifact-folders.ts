@@ -1,11 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { HubError } from '../../../core/errors.js';
 import { IN_MEMORY } from '../../../embedded/store.options.js';
 import { invalid } from '../../mlops.validation.js';
 import type { LocalMLOpsOptions } from './local.options.js';
+import { hasCode } from '../../mlops.artifact-paths.js';
 
 /** MLflow's column for the artifact URI of a run has 200 characters; this is what a run adds to its experiment's. */
 const RUN_URI_LIMIT = 200;
@@ -21,6 +22,7 @@ export class ArtifactFolders {
   private constructor(
     /** The folder below which experiments get theirs by default. */
     readonly root: string,
+    /** The other allowed folders, without symbolic links on the way. */
     private readonly others: readonly string[],
     private readonly temporary: boolean,
   ) {}
@@ -30,7 +32,8 @@ export class ArtifactFolders {
     const temporary = dataDir === IN_MEMORY;
     const folder = temporary ? mkdtempSync(join(tmpdir(), 'experiment-hub-')) : resolve(dataDir, 'artifacts');
     try {
-      mkdirSync(folder, { recursive: true });
+      // Models and data of the application: nobody else's to read.
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
     } catch (cause) {
       throw new HubError('UNAVAILABLE', `the artifact folder ${folder} cannot be made.`, { cause });
     }
@@ -47,7 +50,7 @@ export class ArtifactFolders {
     }
     return new ArtifactFolders(
       root,
-      (artifactRoots ?? []).map((other) => resolve(other)),
+      artifactRoots.flatMap((other) => realOf(resolve(other)) ?? []),
       temporary,
     );
   }
@@ -94,16 +97,36 @@ export class ArtifactFolders {
     if (this.temporary) rmSync(this.root, { recursive: true, force: true });
   }
 
+  /** Without symbolic links on the way: one that took the place of a folder could lead anywhere on the machine. */
   #folder(uri: string): string | undefined {
-    try {
-      // MLflow's own default for experiments that it makes is a plain path.
-      const folder = isAbsolute(uri) ? resolve(uri) : fileURLToPath(uri);
-      return [this.root, ...this.others].some((root) => isBelow(folder, root)) ? folder : undefined;
-    } catch {
-      // No URI of a file, one with a host name, or one with an encoded slash.
-      return undefined;
-    }
+    const path = pathOf(uri);
+    const folder = path === undefined ? undefined : realOf(path);
+    if (folder === undefined) return undefined;
+    return [this.root, ...this.others].some((root) => isBelow(folder, root)) ? folder : undefined;
   }
+}
+
+function pathOf(uri: string): string | undefined {
+  try {
+    // MLflow's own default for experiments that it makes is a plain path.
+    return isAbsolute(uri) ? resolve(uri) : fileURLToPath(uri);
+  } catch {
+    // No URI of a file, one with a host name, or one with an encoded slash.
+    return undefined;
+  }
+}
+
+/** `path` without symbolic links, also when its last parts do not exist yet; `undefined` when a link on it leads nowhere. */
+function realOf(path: string): string | undefined {
+  try {
+    return realpathSync.native(path);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT') && !hasCode(error, 'ENOTDIR')) throw error;
+    if (hasCode(error, 'ENOENT') && lstatSync(path, { throwIfNoEntry: false }) !== undefined) return undefined;
+  }
+  const parent = dirname(path);
+  const real = parent === path ? undefined : realOf(parent);
+  return real === undefined ? undefined : join(real, basename(path));
 }
 
 /** Removes what a killed process had not received to the end. Recent files may be another process's, which still writes. */

@@ -8,8 +8,11 @@ import { HubError } from '../../../core/errors.js';
 import type { Durability } from '../../../embedded/store.options.js';
 import type { ArtifactInfo } from '../../mlops.types.js';
 import { checkArtifactPath, invalid } from '../../mlops.validation.js';
-import { InFlight } from './local.in-flight.js';
-import { entryAt, hasCode, makeFolders } from './local.safe-paths.js';
+import { InFlight } from '../../mlops.in-flight.js';
+import { entryAt, hasCode, makeFolders } from '../../mlops.artifact-paths.js';
+
+/** How long an upload may bring nothing before it is given up, in ms: a peer that stalls must not hold up its run. */
+const UPLOAD_IDLE_MS = 60_000;
 
 /** How the folder of a run is found. */
 export interface ArtifactRoots {
@@ -28,12 +31,15 @@ export class LocalArtifacts {
   readonly inFlight = new InFlight();
   #closed = false;
 
+  /** @param idleTimeout how long an upload may bring nothing before it is `TIMEOUT`, in ms */
   constructor(
     private readonly roots: ArtifactRoots,
     private readonly folders: ReceivingFolders,
     private readonly durability: Durability,
+    private readonly idleTimeout: number = UPLOAD_IDLE_MS,
   ) {}
 
+  /** Stores `content` at `path`. `TIMEOUT` when it stalls, `PAYLOAD_INVALID` when it fails, `CLOSED` after {@link close}. */
   async write(runId: string, content: Readable, path: string): Promise<void> {
     if (!(content instanceof Readable)) throw invalid('the content has to be a Readable stream.');
     // Heard from the start: an error event without a listener ends the process.
@@ -156,10 +162,26 @@ export class LocalArtifacts {
     let first: 'content' | 'file' | undefined;
     content.once('error', () => (first ??= 'content'));
     file.once('error', () => (first ??= 'file'));
-    await pipeline(content, file).catch((error: unknown) => {
-      // A stream that was destroyed without an error is told to the file only.
-      throw first === 'file' && !hasCode(error, 'ERR_STREAM_PREMATURE_CLOSE') ? error : unreadable(error);
-    });
+    let stalled: HubError | undefined;
+    const idle = setTimeout(() => {
+      stalled = new HubError('TIMEOUT', `the content brought nothing for ${this.idleTimeout} ms.`);
+      content.destroy(stalled);
+    }, this.idleTimeout).unref();
+    const received = pipeline(content, file);
+    const onProgress = (): void => void idle.refresh();
+    // Only now: a listener for data starts the flow, and the pipeline has to be there for the first chunk.
+    content.on('data', onProgress);
+    file.on('drain', onProgress);
+    await received
+      .finally(() => {
+        clearTimeout(idle);
+        content.off('data', onProgress);
+      })
+      .catch((error: unknown) => {
+        if (stalled !== undefined) throw stalled;
+        // A stream that was destroyed without an error is told to the file only.
+        throw first === 'file' && !hasCode(error, 'ERR_STREAM_PREMATURE_CLOSE') ? error : unreadable(error);
+      });
     if (this.durability === 'power') await sync(temporary);
   }
 

@@ -3,7 +3,7 @@ import { sleep } from '../../../core/deadline.js';
 import { HubError } from '../../../core/errors.js';
 import { isBusy, openDatabase, type SqliteDatabase } from '../../../embedded/store.js';
 import { IN_MEMORY, type EmbeddedStoreOptions } from '../../../embedded/store.options.js';
-import { HISTORY_INDEX, SCHEMA } from './local.schema.js';
+import { HISTORY_INDEX, POINT_VIEW, SCHEMA } from './local.schema.js';
 
 /** A value that can be bound to a statement. */
 export type SqlValue = string | number | null;
@@ -11,7 +11,8 @@ export type SqlValue = string | number | null;
 interface Statement {
   get(...params: SqlValue[]): unknown;
   all(...params: SqlValue[]): unknown[];
-  run(...params: SqlValue[]): { changes: number };
+  // As one list, which libsql takes as it is; it copies what is given one by one.
+  run(params: readonly SqlValue[]): { changes: number };
 }
 
 /** How long another process (MLflow upgrading the file, say) may hold the database before a call fails, in ms. */
@@ -22,6 +23,8 @@ const BUSY_TIMEOUT = 5;
 /** The open MLflow database: statements prepared once, and retries while another process holds a lock. */
 export class LocalDatabase {
   readonly #statements = new Map<string, Statement>();
+  /** Resets the statement that met a lock in {@link runAlone}. */
+  #reset: (() => void) | undefined;
 
   private constructor(
     private readonly db: SqliteDatabase,
@@ -44,6 +47,7 @@ export class LocalDatabase {
       // As MLflow does, so that LIKE means the same in both.
       connection.exec('PRAGMA case_sensitive_like = ON');
       await database.retry(() => database.transaction(() => database.#migrate()));
+      connection.exec(POINT_VIEW);
       return database;
     } catch (cause) {
       database.close();
@@ -85,6 +89,7 @@ export class LocalDatabase {
     const deadline = Date.now() + BUSY_DEADLINE;
     for (;;) {
       try {
+        this.#resetAlone();
         return work();
       } catch (error) {
         if (!isTransient(error)) throw error;
@@ -117,7 +122,27 @@ export class LocalDatabase {
 
   /** Runs a statement and returns how many rows it changed. */
   run(sql: string, ...params: SqlValue[]): number {
-    return this.#prepare(sql).run(...params).changes;
+    return this.runWith(sql, params);
+  }
+
+  /** The same with the parameters as a list, for very many. */
+  runWith(sql: string, params: readonly SqlValue[]): number {
+    return this.#prepare(sql).run(params).changes;
+  }
+
+  /**
+   * Runs a statement outside of any transaction.
+   * @param idle parameters with which the statement fails without effect
+   */
+  runAlone(sql: string, params: readonly SqlValue[], idle: readonly SqlValue[]): void {
+    try {
+      this.run(sql, ...params);
+    } catch (error) {
+      // libsql leaves a statement that met a lock as it is; until it runs again, it keeps the connection at the state
+      // of the database that it saw, from which no transaction can begin once another process has written.
+      if (isTransient(error)) this.#reset = () => void this.run(sql, ...idle);
+      throw error;
+    }
   }
 
   /** Runs a statement whose text depends on the caller's search, without keeping it prepared. */
@@ -131,11 +156,20 @@ export class LocalDatabase {
     this.db.close();
   }
 
+  #resetAlone(): void {
+    try {
+      this.#reset?.();
+    } catch (error) {
+      if (isTransient(error)) throw error;
+    }
+    this.#reset = undefined;
+  }
+
   #prepare(sql: string, raw = false): Statement {
     const key = raw ? `raw ${sql}` : sql;
     let statement = this.#statements.get(key);
     if (statement === undefined) {
-      const prepared = this.db.prepare<SqlValue[]>(sql);
+      const prepared = this.db.prepare(sql) as unknown as Statement & { raw(): Statement };
       statement = raw ? prepared.raw() : prepared;
       this.#statements.set(key, statement);
     }

@@ -33,7 +33,7 @@ export class LocalModelVersions {
     const source = checkText(options.source, "a model version's source", LIMITS.source, false);
     const description = checkText(options.description ?? '', 'a description', LIMITS.description);
     const tags = checkTags(options.tags, LIMITS.registryTagValue);
-    const { runId } = options;
+    const runId = options.runId ?? /^runs:\/+([^/]+)/.exec(source)?.[1];
     return this.commits.write(() => {
       this.models.require(name);
       const run = runId === undefined ? undefined : this.#requireRun(runId);

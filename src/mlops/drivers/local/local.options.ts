@@ -14,7 +14,8 @@ export const localMLOpsSchema = Joi.object<LocalMLOpsOptions>({
   artifactRoots: Joi.array()
     .items(
       Joi.string().custom(
-        (value: string, helpers) => (isAbsolute(value) ? value : helpers.error('any.invalid')),
+        (value: string, helpers) =>
+          isAbsolute(value) ? value : helpers.message({ custom: 'has to be an absolute path' }),
         'absolute',
       ),
     )

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { HubError } from '../../../core/errors.js';
 import type { JsonObject } from '../../../core/json.js';
+import { validateOptions } from '../../../core/validate.js';
 import { IN_MEMORY } from '../../../embedded/store.options.js';
 import { MLOpsPlugin } from '../../mlops.plugin.js';
 import type {
@@ -24,7 +25,7 @@ import type {
 } from '../../mlops.types.js';
 import { checkText } from '../../mlops.validation.js';
 import { LocalEngine } from './local.engine.js';
-import type { LocalMLOpsOptions } from './local.options.js';
+import { localMLOpsSchema, type LocalMLOpsOptions } from './local.options.js';
 
 type Scalar = string | number | boolean;
 
@@ -35,11 +36,11 @@ export class LocalMLOpsPlugin extends MLOpsPlugin {
   readonly #options: LocalMLOpsOptions;
   #engine: LocalEngine | undefined;
 
-  /** @param options what is left out has the default of the schema */
+  /** @param options what is left out gets its default; `CONFIG_INVALID` for a wrong value */
   constructor(options: Partial<LocalMLOpsOptions> = {}) {
     super();
-    this.#options = { dataDir: '.experiment-hub', durability: 'process', artifactRoots: [], ...options };
-    this.supports = { trackingUri: false, durable: this.#options.dataDir !== IN_MEMORY };
+    this.#options = validateOptions(localMLOpsSchema, options, { what: 'config', plugin: 'mlops', driver: 'local' });
+    this.supports = { trackingUri: false, experimentTagDeletion: true, durable: this.#options.dataDir !== IN_MEMORY };
   }
 
   override setTrackingUri(_uri: string): void {

@@ -6,6 +6,7 @@ import type { LocalDatabase, SqlValue } from './local.database.js';
 import type { GroupCommit } from './local.group-commit.js';
 import { insertInput } from './local.inputs.js';
 import type { RunRow } from './local.run-reader.js';
+import { KEEP_LATEST, METRIC_COLUMNS } from './local.schema.js';
 
 /** Points per INSERT statement, and per page of a history. */
 const INSERT_ROWS = 50;
@@ -13,10 +14,14 @@ const PAGE_ROWS = 5_000;
 /** Most points that gather in one write; more would hold the event loop for too long. */
 const JOINED_ROWS = 1_000;
 
-const COLUMNS = 'key, value, timestamp, run_uuid, step, is_nan';
 const ROW = '(?, ?, ?, ?, ?, ?)';
-const INSERT_ONE = `INSERT OR IGNORE INTO metrics (${COLUMNS}) VALUES ${ROW}`;
-const INSERT_MANY = `INSERT OR IGNORE INTO metrics (${COLUMNS}) VALUES ${Array(INSERT_ROWS).fill(ROW).join(', ')}`;
+const INSERT_ONE = `INSERT OR IGNORE INTO metrics (${METRIC_COLUMNS}) VALUES ${ROW}`;
+const INSERT_MANY = `INSERT OR IGNORE INTO metrics (${METRIC_COLUMNS}) VALUES ${Array(INSERT_ROWS).fill(ROW).join(', ')}`;
+const INSERT_LATEST = `INSERT INTO latest_metrics (${METRIC_COLUMNS}) VALUES ${ROW} ${KEEP_LATEST}`;
+/** Both of a lone point, by the trigger of the view. */
+const INSERT_POINT = `INSERT INTO hub_point (${METRIC_COLUMNS}) VALUES ${ROW}`;
+/** A point of no run, which the trigger refuses. */
+const NO_POINT: readonly SqlValue[] = ['', 0, 0, '', 0, 0];
 
 /** How the row of a run is found. */
 export interface RunLookup {
@@ -55,12 +60,12 @@ export class LocalRunLog {
     if (joined !== undefined) return joined;
     // Its own list: later points may join it, and the caller's batch is not ours to grow.
     const open: OpenBatch = { runId, batch: { ...batch, metrics: [...batch.metrics] }, stored: Promise.resolve() };
+    this.#open = open;
     open.stored = this.commits.write(() => {
       if (this.#open === open) this.#open = undefined;
       this.runs.requireActive(runId);
       this.insert(runId, open.batch);
-    });
-    this.#open = open;
+    }, this.#alone(open));
     this.#openAt = this.commits.submitted;
     return open.stored;
   }
@@ -113,6 +118,16 @@ export class LocalRunLog {
     for (const [key, value] of tags) this.#setTag(runId, key, value);
   }
 
+  /** Stores a batch of one point at once. */
+  #alone({ runId, batch: { metrics, params, tags } }: OpenBatch): (() => void) | undefined {
+    const [point] = metrics;
+    if (point === undefined || metrics.length + params.length + tags.length > 1) return undefined;
+    return () => {
+      this.#open = undefined;
+      this.db.runAlone(INSERT_POINT, rowOf(runId, point), NO_POINT);
+    };
+  }
+
   #page(runId: string, key: string, after: Position | undefined): Position[] {
     const [more, position]: [string, SqlValue[]] =
       after === undefined ? ['', []] : ['AND (step, timestamp, value, is_nan) > (?, ?, ?, ?)', after];
@@ -150,8 +165,9 @@ export class LocalRunLog {
     const latest = new Map<string, Metric>();
     const whole = metrics.length - (metrics.length % INSERT_ROWS);
     for (let start = 0; start < whole; start += INSERT_ROWS) {
-      const rows = metrics.slice(start, start + INSERT_ROWS);
-      this.db.run(INSERT_MANY, ...rows.flatMap((metric) => rowOf(runId, metric)));
+      const values: SqlValue[] = [];
+      for (const metric of metrics.slice(start, start + INSERT_ROWS)) values.push(...rowOf(runId, metric));
+      this.db.runWith(INSERT_MANY, values);
     }
     for (const metric of metrics.slice(whole)) this.db.run(INSERT_ONE, ...rowOf(runId, metric));
     for (const metric of metrics) {
@@ -162,14 +178,7 @@ export class LocalRunLog {
   }
 
   #setLatest(runId: string, metric: Metric): void {
-    this.db.run(
-      `INSERT INTO latest_metrics (${COLUMNS}) VALUES ${ROW}
-       ON CONFLICT (key, run_uuid) DO UPDATE
-       SET value = excluded.value, timestamp = excluded.timestamp, step = excluded.step, is_nan = excluded.is_nan
-       WHERE (excluded.step, excluded.timestamp, excluded.value)
-         > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)`,
-      ...rowOf(runId, metric),
-    );
+    this.db.run(INSERT_LATEST, ...rowOf(runId, metric));
   }
 
   #setTag(runId: string, key: string, value: string): void {

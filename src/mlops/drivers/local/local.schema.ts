@@ -114,7 +114,6 @@ CREATE TABLE metrics (
   FOREIGN KEY(run_uuid) REFERENCES runs (run_uuid),
   CHECK (is_nan IN (0, 1))
 );
-CREATE INDEX index_metrics_run_uuid ON metrics (run_uuid);
 CREATE INDEX index_latest_metrics_run_uuid ON latest_metrics (run_uuid);
 CREATE INDEX index_tags_run_uuid ON tags (run_uuid);
 CREATE TABLE registered_model_aliases (
@@ -167,7 +166,33 @@ INSERT INTO alembic_version (version_num) VALUES ('acf3f17fdcc7');
 
 /**
  * An index of our own, which MLflow's migrations carry along: a metric's history is read in pages by step, timestamp and
- * value, and without it every page would sort the whole history again.
+ * value, and without it every page would sort the whole history again. It serves what MLflow's `index_metrics_run_uuid`
+ * is for as well, which a new store therefore does without: each index costs every write.
  */
 export const HISTORY_INDEX =
   'CREATE INDEX IF NOT EXISTS hub_index_metrics_history ON metrics (run_uuid, key, step, timestamp, value, is_nan)';
+
+/** The columns of a metric point, in the order in which they are bound. */
+export const METRIC_COLUMNS = 'key, value, timestamp, run_uuid, step, is_nan';
+
+/** What follows the row of an INSERT into `latest_metrics`, so that the greatest (step, timestamp, value) stays. */
+export const KEEP_LATEST = `ON CONFLICT (key, run_uuid) DO UPDATE
+  SET value = excluded.value, timestamp = excluded.timestamp, step = excluded.step, is_nan = excluded.is_nan
+  WHERE (excluded.step, excluded.timestamp, excluded.value)
+    > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)`;
+
+/**
+ * `INSERT INTO hub_point` logs one point to an active run in one statement. The view and its trigger live in this
+ * connection only, not in the file.
+ */
+export const POINT_VIEW = `
+CREATE TEMP VIEW hub_point AS
+  SELECT '' AS key, 0.0 AS value, 0 AS timestamp, '' AS run_uuid, 0 AS step, 0 AS is_nan;
+CREATE TEMP TRIGGER hub_point_insert INSTEAD OF INSERT ON hub_point BEGIN
+  SELECT RAISE(ABORT, 'the run is not active')
+    WHERE NOT EXISTS (SELECT 1 FROM runs WHERE run_uuid = NEW.run_uuid AND lifecycle_stage = 'active');
+  INSERT OR IGNORE INTO metrics (${METRIC_COLUMNS})
+    VALUES (NEW.key, NEW.value, NEW.timestamp, NEW.run_uuid, NEW.step, NEW.is_nan);
+  INSERT INTO latest_metrics (${METRIC_COLUMNS})
+    VALUES (NEW.key, NEW.value, NEW.timestamp, NEW.run_uuid, NEW.step, NEW.is_nan) ${KEEP_LATEST};
+END`;

@@ -64,7 +64,7 @@ describe('the store of the local driver', () => {
     expect(existsSync(file)).toBe(true);
     await plugin.shutdown();
     expect(existsSync(file)).toBe(false);
-    expect(plugin.supports).toEqual({ trackingUri: false, durable: false });
+    expect(plugin.supports).toEqual({ trackingUri: false, experimentTagDeletion: true, durable: false });
   });
 
   it('does not follow links that somebody put among the artifacts', async () => {
@@ -185,5 +185,43 @@ describe('the store of the local driver', () => {
     );
     await Promise.all(writes);
     expect((await two.getRun(runId)).metrics).toMatchObject({ m0: { step: 199 }, m1: { step: 199 } });
+  });
+
+  it('keeps points that are awaited one by one while another process takes the lock and writes', async () => {
+    const plugin = await open();
+    const { runId } = await startRun(plugin);
+    const other = new Database(join(dataDir, 'mlflow.db'));
+    other.exec('PRAGMA busy_timeout = 5000; CREATE TABLE beside (x)');
+    for (let step = 0; step < 40; step += 1) {
+      for (let point = 0; point < 5; point += 1) await plugin.logMetric(runId, 'm', point, { step: step * 5 + point });
+      other.exec('BEGIN IMMEDIATE; INSERT INTO beside VALUES (1)');
+      const blocked = plugin.logMetric(runId, 'blocked', step, { step });
+      const alsoBlocked = plugin.setTag(runId, 'step', `${step}`);
+      await setTimeout(8);
+      other.exec('COMMIT');
+      await Promise.all([blocked, alsoBlocked]);
+    }
+    other.close();
+    expect(await collect(plugin.getMetricHistory(runId, 'm'))).toHaveLength(200);
+    expect(await collect(plugin.getMetricHistory(runId, 'blocked'))).toHaveLength(40);
+    const { tags, metrics } = await plugin.getRun(runId);
+    expect([tags['step'], metrics['m']?.step]).toEqual(['39', 199]);
+  });
+
+  it('keeps order and every point when awaited points and bursts follow each other', async () => {
+    const plugin = await open();
+    const { runId } = await startRun(plugin);
+    let step = 0;
+    const log = () => plugin.logMetric(runId, 'm', step, { step: (step += 1) });
+    for (let round = 0; round < 50; round += 1) {
+      for (let i = 0; i < round % 4; i += 1) await log();
+      await Promise.all(Array.from({ length: round % 7 }, log));
+    }
+    const history = await collect(plugin.getMetricHistory(runId, 'm'));
+    expect(history.map((point) => point.value)).toEqual(Array.from({ length: step }, (_, i) => i));
+    await plugin.logMetric(runId, 'm', 1);
+    await plugin.deleteRun(runId);
+    await rejectsWith(() => plugin.logMetric(runId, 'm', 2), 'CONFLICT');
+    await rejectsWith(() => plugin.logMetric('f'.repeat(32), 'm', 2), 'NOT_FOUND');
   });
 });

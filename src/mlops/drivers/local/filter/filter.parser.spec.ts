@@ -64,6 +64,10 @@ describe('parseFilter', () => {
 });
 
 describe('parseOrder', () => {
+  it.each<unknown>([5, null, undefined, ['a']])('%j is no order', (order) => {
+    expect(() => parseOrder(order as string)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  });
+
   it('reads key and direction', () => {
     expect(parseOrder('metrics.`a b` DESC')).toEqual({ entity: 'metric', key: 'a b', position: 0, descending: true });
     expect(parseOrder('start_time')).toEqual({

@@ -1,3 +1,4 @@
+import { invalid } from '../../../mlops.validation.js';
 import { tokenize, unreadable, type Token } from './filter.lexer.js';
 
 /** What the left side of a comparison names, or an order is by. */
@@ -50,6 +51,8 @@ export function parseFilter(filter: string): Comparison[] {
 
 /** Reads an order such as `metrics.accuracy DESC`. `INVALID_ARGUMENT` with the position of what cannot be read. */
 export function parseOrder(order: string): Order {
+  if (typeof order !== 'string')
+    throw invalid(`an order has to be a string such as "start_time DESC", not ${typeof order}.`);
   return new Parser(order).order();
 }
 

@@ -1,6 +1,12 @@
+import { invalid } from '../../../mlops.validation.js';
 import type { SqlValue } from '../local.database.js';
 import { unreadable } from './filter.lexer.js';
 import { parseFilter, parseOrder, type Comparison, type Entity, type Field, type Order } from './filter.parser.js';
+
+/** Most comparisons of a filter and most keys of an order: SQLite nests expressions 1000 deep at most. */
+const MAX_PARTS = 500;
+/** Most values of a filter: SQLite binds 32 766 at most, those of the whole statement included. https://sqlite.org/limits.html */
+const MAX_VALUES = 30_000;
 
 /** A column that filters and orders can name. */
 export interface Attribute {
@@ -39,14 +45,25 @@ export interface Sql {
   params: SqlValue[];
 }
 
-/** The WHERE condition of a filter; `1` for an empty one. `INVALID_ARGUMENT` with the position of what is wrong. */
+/** The WHERE condition of a filter; `1` for an empty one. `INVALID_ARGUMENT` with the position of what is wrong, or when it is too large. */
 export function filterSql(filter: string, schema: SearchSchema): Sql {
-  const parts = parseFilter(filter).map((comparison) => condition(filter, comparison, schema));
-  return { sql: ['1', ...parts.map((part) => part.sql)].join(' AND '), params: parts.flatMap((part) => part.params) };
+  const comparisons = parseFilter(filter);
+  if (comparisons.length > MAX_PARTS) {
+    throw invalid(
+      `a filter may have ${MAX_PARTS} comparisons, not ${comparisons.length}: use IN, or several searches.`,
+    );
+  }
+  const parts = comparisons.map((comparison) => condition(filter, comparison, schema));
+  const params = parts.flatMap((part) => part.params);
+  if (params.length > MAX_VALUES) {
+    throw invalid(`a filter may have ${MAX_VALUES} keys and values, not ${params.length}: use several searches.`);
+  }
+  return { sql: ['1', ...parts.map((part) => part.sql)].join(' AND '), params };
 }
 
 /** The ORDER BY list of orders. `INVALID_ARGUMENT` with the position of what is wrong. */
 export function orderSql(orders: readonly string[], schema: SearchSchema): Sql {
+  if (orders.length > MAX_PARTS) throw invalid(`an order may have ${MAX_PARTS} keys, not ${orders.length}.`);
   const parts = orders.map((order) => sortKey(order, parseOrder(order), schema));
   return {
     sql: [...parts.map((part) => part.sql), schema.defaultOrder].join(', '),

@@ -1,11 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { lstat, mkdir } from 'node:fs/promises';
+import { lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HubError } from '../../../core/errors.js';
+import { HubError } from '../core/errors.js';
 
 /**
- * The entry at `segments` below `root`, or `undefined` when missing. Symbolic links count as missing, also on the way:
- * following one could lead anywhere on the machine.
+ * The entry at `segments` below the local folder `root`, or `undefined` when missing. Symbolic links count as missing,
+ * also on the way: following one could lead anywhere on the machine.
  */
 export async function entryAt(root: string, segments: readonly string[]): Promise<Stats | undefined> {
   let path = root;
@@ -30,6 +31,34 @@ export async function makeFolders(root: string, segments: readonly string[]): Pr
     if ((await statsOf(path))?.isDirectory() !== true) {
       throw new HubError('CONFLICT', `${path} is no folder: nothing can be stored below it.`);
     }
+  }
+}
+
+/**
+ * Stores a file at `segments` below `root`: `receive` writes it under a temporary name, and only when it resolved the file
+ * takes its place, at once and replacing a link instead of following it. `CONFLICT` where a folder is, or where a file or
+ * link is in the way.
+ * @param waiting where the temporary file lies, on the same file system; default `root`
+ */
+export async function placeFile<T>(
+  root: string,
+  segments: readonly string[],
+  receive: (temporary: string) => Promise<T>,
+  waiting = root,
+): Promise<T> {
+  await mkdir(waiting, { recursive: true });
+  const temporary = join(waiting, `.incoming-${randomUUID()}`);
+  try {
+    const result = await receive(temporary);
+    await makeFolders(root, segments.slice(0, -1));
+    const target = join(root, ...segments);
+    if ((await statsOf(target))?.isDirectory() === true) {
+      throw new HubError('CONFLICT', `${target} is a folder: a file cannot take its place.`);
+    }
+    await rename(temporary, target);
+    return result;
+  } finally {
+    await rm(temporary, { force: true });
   }
 }
 
