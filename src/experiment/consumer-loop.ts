@@ -66,7 +66,7 @@ export class ConsumerLoop {
     this.#plan();
   }
 
-  /** Ends the loop and closes the streams; rows in hand are finished. */
+  /** Ends the loop and closes the streams; rows in hand are finished, or given back after 5 s. */
   async stop(): Promise<void> {
     this.#running = false;
     clearTimeout(this.#timer);
@@ -106,7 +106,7 @@ export class ConsumerLoop {
     if (streams === undefined) return undefined;
     let stream = this.#streams.get(name);
     if (stream === undefined) {
-      stream = new PredictionStream(experiment, streams, this.stream, this.predictor, this.now);
+      stream = new PredictionStream(experiment, streams, this.stream, this.predictor, this.logger, this.now);
       await stream.declare();
       this.#streams.set(name, stream);
     }

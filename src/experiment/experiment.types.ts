@@ -27,7 +27,7 @@ export interface ExperimentStreams {
   batchSize?: number;
   /** How long the first row of a batch waits for others, in ms. Default 5. */
   maxWait?: number;
-  /** What happens to a row whose prediction fails before it becomes a dead letter. Default: 3 attempts, 1 s apart. */
+  /** What happens to a row whose prediction fails before it becomes a dead letter. Default: 3 attempts, after waits of 1 s and 2 s. */
   retry?: RetryPolicy;
 }
 
@@ -48,8 +48,9 @@ export interface RetrainPolicy {
 /** What moves the alias `champion`. */
 export interface PromotionOptions {
   /**
-   * `gate`: when the evaluate task scores the challenger better than the champion; `always`: every new version;
-   * `manual`: only `promote()`. The first version is promoted in every mode but `manual`.
+   * `gate`: when the evaluate task scores the challenger better than the champion; `always`: every new version, scored
+   * when there is an evaluate task; `manual`: only `promote()`; `first-only`: none after the first. The first version is
+   * promoted in every mode but `manual`.
    * Default `gate` with an evaluate task, `manual` from the second version on (`first-only`) without one.
    */
   mode?: 'gate' | 'always' | 'manual' | 'first-only';
@@ -125,7 +126,7 @@ export interface TrainOptions {
   params?: ScalarMap;
   /** Instead of the definition's data. */
   data?: JsonValue;
-  /** Identity of this command; see {@link TrainingTrigger.id}. Default: random. 1 to 128 letters, digits, `_ - .` */
+  /** Identity of this command; see {@link TrainingTrigger.id}. Default: random. 1 to 128 letters, digits, `_ - .`, else `INVALID_ARGUMENT`. */
   triggerId?: string;
   /** See {@link TrainingTrigger.at}. Default: now. */
   at?: number;

@@ -95,7 +95,7 @@ export class Experiments {
 
   /**
    * Begins a training and resolves when its task is submitted; `done` tells how it ended. `CONFLICT` while another one
-   * of the experiment is in flight.
+   * of the experiment is in flight, `INVALID_ARGUMENT` for a bad `options.triggerId`.
    */
   async train(name: string, options: TrainOptions = {}): Promise<Training> {
     return this.#trainer.begin(this.#enabled(name), 'manual', options);
@@ -212,7 +212,7 @@ export class Experiments {
     await this.#consumers.start();
   }
 
-  /** Stops streams and schedules, and waits for the rows in hand. */
+  /** Stops streams and schedules, and waits up to 5 s for the rows in hand; the others come again. */
   async stopConsumers(): Promise<void> {
     await this.#consumers.stop();
   }

@@ -14,7 +14,7 @@ export class ModelFiles {
   readonly #fetching = new Map<string, Promise<string>>();
   readonly #root: string;
 
-  /** @param workDir folder of its own; created when missing */
+  /** @param workDir folder of its own; created when missing, for this user alone */
   constructor(
     private readonly mlops: MLOpsPlugin,
     workDir: string,
@@ -25,6 +25,7 @@ export class ModelFiles {
   /** Makes the folder that a training may leave its model in. */
   async outputDir(runId: string): Promise<string> {
     const folder = join(this.#root, 'runs', runId);
+    await this.#makeRoot();
     await mkdir(folder, { recursive: true });
     return folder;
   }
@@ -71,6 +72,7 @@ export class ModelFiles {
 
   async #fetch(runId: string, path: string, folder: string): Promise<string> {
     if (await exists(folder)) return folder;
+    await this.#makeRoot();
     await mkdir(dirname(folder), { recursive: true });
     const scratch = await mkdtemp(join(dirname(folder), '.fetch-'));
     try {
@@ -83,6 +85,11 @@ export class ModelFiles {
     } finally {
       await rm(scratch, { recursive: true, force: true });
     }
+  }
+
+  /** Only the root is closed to others: one that was made by hand, say for workers of another user, stays open. */
+  async #makeRoot(): Promise<void> {
+    await mkdir(this.#root, { recursive: true, mode: 0o700 });
   }
 
   async #confined(runId: string, path: string): Promise<string> {

@@ -1,5 +1,7 @@
-import { sleep } from '../core/deadline.js';
-import { HubError } from '../core/errors.js';
+import { setMaxListeners } from 'node:events';
+import { abortError, MAX_TIMER_MS, sleep, withDeadline } from '../core/deadline.js';
+import { errorMessage, HubError } from '../core/errors.js';
+import type { HubLogger } from '../core/hub-logger.js';
 import type { DataStreamPlugin } from '../datastream/datastream.plugin.js';
 import type { Message, Subscription } from '../datastream/datastream.types.js';
 import type { ExperimentStreams, PredictionMessage, ResolvedExperiment } from './experiment.types.js';
@@ -9,22 +11,30 @@ import type { Predictor } from './predictor.js';
 /** First and longest wait before a row is tried again that failed through no fault of its own, in ms. */
 const WAIT_MS = 200;
 const WAIT_MAX_MS = 10_000;
+/** How long closing waits for rows whose prediction is under way, in ms. */
+const CLOSE_GRACE_MS = 5_000;
+/** How often the log says that rows are held, in ms. */
+const TELL_EVERY_MS = 60_000;
 
 /**
  * Predicts what arrives in an experiment's input queue and sends the predictions to its output queue. An input is acked
  * when its prediction is confirmed, so a crash in between gives the prediction a second time, with the same message id,
  * and never loses it. A row that cannot be predicted becomes a dead letter of the input queue; one that cannot be
- * predicted *now* (a backend is away, the output queue is full, the champion was removed) is held until it can.
+ * predicted *now* (a backend is away, no worker is free, the output queue is full, the champion was removed) is held
+ * until it can.
  */
 export class PredictionStream {
   #subscription: Subscription | undefined;
   #closing = new AbortController();
+  #abandoning = new AbortController();
+  #toldAt = -Infinity;
 
   constructor(
     private readonly experiment: ResolvedExperiment,
     private readonly streams: Required<ExperimentStreams>,
     private readonly stream: DataStreamPlugin,
     private readonly predictor: Predictor,
+    private readonly logger: HubLogger,
     private readonly now: () => number,
   ) {}
 
@@ -48,9 +58,13 @@ export class PredictionStream {
   async start(): Promise<void> {
     if (this.#subscription !== undefined) return;
     this.#closing = new AbortController();
+    this.#abandoning = new AbortController();
+    const { signal: abandoned } = this.#abandoning;
+    // Every row in hand listens; that is no leak.
+    setMaxListeners(0, this.#closing.signal, abandoned);
     const { input, batchSize, maxWait, retry } = this.streams;
     const batcher = new PredictionBatcher(
-      (rows) => this.predictor.predictEach(this.experiment, rows),
+      (rows) => this.predictor.predictEach(this.experiment, rows, { signal: abandoned }),
       batchSize,
       maxWait,
     );
@@ -66,11 +80,16 @@ export class PredictionStream {
     );
   }
 
-  /** Takes no further rows, and waits for those in hand. */
+  /** Takes no further rows, and waits up to 5 s for those whose prediction is under way; the others come again. */
   async close(): Promise<void> {
-    // A row that is held would hold up the shutdown; it comes again by the retry policy, with one try used up.
+    // A row that is held would hold up the shutdown.
     this.#closing.abort();
-    await this.#subscription?.close();
+    const grace = setTimeout(() => this.#abandoning.abort(), CLOSE_GRACE_MS);
+    try {
+      await this.#subscription?.close();
+    } finally {
+      clearTimeout(grace);
+    }
     this.#subscription = undefined;
   }
 
@@ -79,8 +98,7 @@ export class PredictionStream {
     if (payload instanceof Uint8Array) {
       throw new HubError('PAYLOAD_INVALID', 'the row is bytes; a row has to be JSON.');
     }
-    const ended = AbortSignal.any([signal, this.#closing.signal]);
-    const { model, prediction } = await this.#held(ended, () => batcher.add(payload));
+    const { model, prediction } = await this.#held(signal, () => batcher.add(payload));
     const out: PredictionMessage = {
       experiment: this.experiment.name,
       model: model.name,
@@ -90,17 +108,36 @@ export class PredictionStream {
     };
     const own = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith('x-hub-')));
     const ids = { messageId, correlationId: correlationId ?? messageId };
-    await this.#held(ended, () => this.stream.sendData(this.streams.output, out, { ...ids, headers: own }));
+    await this.#held(signal, () => this.stream.sendData(this.streams.output, out, { ...ids, headers: own }));
   }
 
-  async #held<T>(ended: AbortSignal, step: () => Promise<T>): Promise<T> {
+  async #held<T>(signal: AbortSignal, step: () => Promise<T>): Promise<T> {
+    // Looked at one by one: Node keeps a little of each AbortSignal.any for as long as its sources live.
+    const closing = this.#closing.signal;
+    const abandoned = this.#abandoning.signal;
     for (let wait = WAIT_MS; ; wait = Math.min(WAIT_MAX_MS, wait * 2)) {
       try {
-        return await step();
+        // Not every backend's call can be aborted; the row must not wait for one that cannot.
+        return await withDeadline(step(), MAX_TIMER_MS, undefined, abandoned);
       } catch (error) {
-        if (!HubError.is(error, 'UNAVAILABLE', 'CONFLICT') || ended.aborted) throw error;
-        await sleep(wait, ended);
+        if (!isPassing(error)) throw error;
+        // Not the row's fault: told as an abort, which uses up none of its attempts.
+        if (signal.aborted || closing.aborted) throw abortError(closing);
+        this.#tellHolding(error);
+        await sleep(wait, closing);
       }
     }
   }
+
+  #tellHolding(error: unknown): void {
+    if (performance.now() - this.#toldAt < TELL_EVERY_MS) return;
+    this.#toldAt = performance.now();
+    this.logger.warn(`experiment ${this.experiment.name}: rows are held and tried again. ${errorMessage(error)}`);
+  }
+}
+
+/** Whether a failure says nothing about the row: a backend is away, something is missing or full, or no worker is free. */
+function isPassing(error: unknown): boolean {
+  if (HubError.is(error, 'UNAVAILABLE', 'CONFLICT')) return true;
+  return HubError.is(error, 'TIMEOUT') && error.details['state'] === 'PENDING';
 }

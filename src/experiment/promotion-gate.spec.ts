@@ -23,7 +23,7 @@ describe('decidePromotion', () => {
     [true, 'first version', { champion: null, championScore: null, challengerScore: null }],
     [false, 'manual', { mode: 'manual', champion: null }],
     [true, 'every new version', { mode: 'always', championScore: 1 }],
-    [false, 'by hand', { mode: 'first-only' }],
+    [false, 'only the first version is promoted (promotion.mode first-only)', { mode: 'first-only' }],
     [true, 'first version', { mode: 'first-only', champion: null }],
     [false, 'not scored: it broke', { challengerScore: null, evaluationError: 'it broke' }],
   ])('%s, %s, for %j', (promoted, reason, changes) => {

@@ -28,7 +28,8 @@ export function decidePromotion(facts: GateFacts): PromotionDecision {
   if (mode === 'manual') return decide(false, 'promotion is manual');
   if (champion === null) return decide(true, 'first version');
   if (mode === 'always') return decide(true, 'every new version is promoted');
-  if (mode === 'first-only') return decide(false, 'there is no evaluate task; promote it by hand');
+  if (mode === 'first-only')
+    return decide(false, 'only the first version is promoted (promotion.mode first-only); promote it by hand');
   if (challengerScore === null || championScore === null) {
     return decide(false, `not scored: ${facts.evaluationError ?? 'the evaluate task gave no scores'}`);
   }

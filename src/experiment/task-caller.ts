@@ -8,7 +8,11 @@ import type { ResolvedExperiment } from './experiment.types.js';
 export class TaskCaller {
   constructor(private readonly tasks: TaskQueuePlugin) {}
 
-  /** @param timeout ms, waiting in the queue included; then `TIMEOUT` */
+  /**
+   * The result of the task; rejects as `TaskQueuePlugin.getResult` does. A task that never got its turn is `TIMEOUT`
+   * with `details.state` `PENDING`, whoever noticed first.
+   * @param timeout ms, waiting in the queue included; then `TIMEOUT`
+   */
   async call(
     { tasks: { queue } }: ResolvedExperiment,
     task: string,
@@ -16,6 +20,7 @@ export class TaskCaller {
     options: { timeout: number; signal?: AbortSignal },
   ): Promise<JsonValue> {
     const { timeout, signal } = options;
+    const expiresAt = Date.now() + timeout;
     const taskId = await this.tasks.submitTask(task, {
       taskId: randomUUID(),
       kwargs,
@@ -28,6 +33,13 @@ export class TaskCaller {
       return await this.tasks.getResult(taskId, { timeout, ...(signal === undefined ? {} : { signal }) });
     } catch (error) {
       if (HubError.is(error, 'TIMEOUT', 'ABORTED')) await this.tasks.cancel(taskId).catch(() => undefined);
+      // The task expires at the moment at which the wait for it ends; what the caller sees must not depend on the race.
+      if (HubError.is(error, 'TASK_REVOKED') && Date.now() >= expiresAt) {
+        throw new HubError('TIMEOUT', `task ${taskId} ("${task}") did not start within ${timeout} ms.`, {
+          cause: error,
+          details: { taskId, state: 'PENDING' },
+        });
+      }
       throw error;
     }
   }

@@ -22,6 +22,9 @@ import type { FollowedTask, StopFollowing, TrainingFollower } from './training-f
 
 /** How long `cancel` waits for a running task to stop before the training ends without it, in ms. */
 const CANCEL_WAIT = 5_000;
+/** What identifies a command of the caller. */
+const TRIGGER_ID = /^[A-Za-z0-9_.-]{1,128}$/;
+
 /** How long past its deadline a run counts as in flight although this hub does not follow it, in ms. */
 const STALE_MARGIN = 60_000;
 
@@ -50,13 +53,14 @@ export class Trainer {
 
   /**
    * Begins a training and resolves when its task is submitted. The same `triggerId` again gives the training that it
-   * began. `CONFLICT` while another one is in flight, on this or another hub.
+   * began. `CONFLICT` while another one is in flight, on this or another hub; `INVALID_ARGUMENT` for a bad `triggerId`.
    */
   async begin(
     experiment: ResolvedExperiment,
     reason: TrainingTrigger['reason'],
     options: TrainOptions,
   ): Promise<Training> {
+    checkTriggerId(options.triggerId);
     return this.#serial.run(experiment.name, async () => {
       if (this.#stopping) throw new HubError('CLOSED', 'the hub is shutting down; no training is begun.');
       const trigger = { id: options.triggerId ?? randomUUID(), reason, at: options.at ?? this.now() };
@@ -179,6 +183,11 @@ export class Trainer {
     this.#followed.set(task.runId, { training, stop });
     return training;
   }
+}
+
+function checkTriggerId(id: unknown): void {
+  if (id === undefined || (typeof id === 'string' && TRIGGER_ID.test(id))) return;
+  throw new HubError('INVALID_ARGUMENT', 'triggerId has to be 1 to 128 letters, digits, "_", "-" or ".".');
 }
 
 function inFlight(name: string, which: string): HubError {

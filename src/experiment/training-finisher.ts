@@ -121,7 +121,9 @@ export class TrainingFinisher {
     const { mode, minImprovement } = experiment.promotion;
     let scores: { challenger: number; champion: number } | null = null;
     let evaluationError: string | null = null;
-    if (current !== null && experiment.tasks.evaluate !== undefined && mode !== 'manual') {
+    // With `always` the scores decide nothing, but tell how the versions compare; in the other modes nobody asked for them.
+    const scored = mode === 'gate' || mode === 'always';
+    if (current !== null && experiment.tasks.evaluate !== undefined && scored) {
       try {
         scores = await this.#score(experiment, runId, request, version, current, signal);
       } catch (error) {
