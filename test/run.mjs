@@ -48,13 +48,19 @@ async function provideServices() {
   register();
   const { provideService, servicePolicy, services } = await import('./support/services.ts');
   const policy = servicePolicy('all');
-  for (const service of services) {
-    const { check, stop } = await provideService(service, stopping.signal, say);
-    if (stop !== undefined) stops.push(stop);
-    if (check.problem === undefined) say(`${service.name}: ready`);
-    else if (policy === 'all') throw new Error(`${service.name} is needed and cannot be had: ${check.problem}`);
-    else say(`${service.name}: not there, its suites are skipped. ${check.problem}`);
-  }
+  // Side by side: most of the time goes into downloads.
+  const failures = await Promise.all(
+    services.map(async (service) => {
+      const { check, stop } = await provideService(service, stopping.signal, say);
+      if (stop !== undefined) stops.push(stop);
+      if (check.problem === undefined) say(`${service.name}: ready`);
+      else if (policy === 'all') return `${service.name} is needed and cannot be had: ${check.problem}`;
+      else say(`${service.name}: not there, its suites are skipped. ${check.problem}`);
+      return undefined;
+    }),
+  );
+  const failure = failures.find((text) => text !== undefined);
+  if (failure !== undefined) throw new Error(failure);
 }
 
 async function checkSources() {

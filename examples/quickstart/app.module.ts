@@ -7,22 +7,24 @@ import { WeatherService } from './weather.service.js';
 /** A Nest application with the hub in it. */
 @Module({})
 export class AppModule {
-  /** @param dataDir folder of the embedded stack */
+  /** @param dataDir folder of the embedded stack; not used with a file that HUB_CONFIG_PATH names */
   static in(dataDir: string): DynamicModule {
-    const local = { type: 'local', config: { dataDir } };
     return {
       module: AppModule,
-      imports: [
-        // An application of your own writes ExperimentHubModule.forRoot() and config/hub_config.yaml instead.
-        ExperimentHubModule.forRoot({
-          config: {
-            global: { workDir: join(dataDir, 'work') },
-            plugins: { mlops: local, datastream: local, taskqueue: local },
-          },
-        }),
-      ],
+      imports: [process.env['HUB_CONFIG_PATH'] === undefined ? allLocal(dataDir) : ExperimentHubModule.forRoot()],
       controllers: [WeatherController],
       providers: [WeatherService],
     };
   }
+}
+
+// An application of your own writes ExperimentHubModule.forRoot() and config/hub_config.yaml instead.
+function allLocal(dataDir: string): DynamicModule {
+  const local = { type: 'local', config: { dataDir } };
+  return ExperimentHubModule.forRoot({
+    config: {
+      global: { workDir: join(dataDir, 'work') },
+      plugins: { mlops: local, datastream: local, taskqueue: local },
+    },
+  });
 }

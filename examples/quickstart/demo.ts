@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
+import { MLOpsPlugin } from 'nestjs-experiment-hub';
 import { AppModule } from './app.module.js';
 import { WeatherService } from './weather.service.js';
 
@@ -31,8 +32,12 @@ try {
     retrained: { accuracy: accuracyRetrained.toFixed(3) },
   });
   console.log(`GET /health → ${answer.status} ${JSON.stringify(health)}`);
-  console.log(`MLflow database: ${store}`);
-  console.log(`  look at it with: mlflow server --backend-store-uri sqlite:///${store}`);
+  if (app.get(MLOpsPlugin).driver === 'local') {
+    console.log(`MLflow database: ${store}`);
+    console.log(`  look at it with: mlflow server --backend-store-uri sqlite:///${store}`);
+  } else {
+    console.log('The runs and models are on the MLflow server.');
+  }
   console.log(`${((Date.now() - began) / 1_000).toFixed(1)} s`);
   if (values.json !== undefined)
     await writeFile(values.json, JSON.stringify({ ...replay, health, store }, undefined, 2));

@@ -25,6 +25,17 @@ export const loggingMutants: Mutant<MLOpsPlugin>[] = [
     },
   },
   {
+    name: 'forgets the options of logMetrics for a list',
+    caughtBy: /^metrics > logMetrics with a list takes its options/,
+    mutate: (plugin) =>
+      replace(
+        plugin,
+        'logMetrics',
+        (original) => (id, metrics, options) =>
+          Array.isArray(metrics) ? original(id, metrics) : original(id, metrics, options),
+      ),
+  },
+  {
     name: 'stores each metric twice',
     caughtBy: /^metrics > a history comes by step, then timestamp, and equal points are stored once$/,
     mutate: (plugin) =>

@@ -1,4 +1,5 @@
 // Sends, pulls and settles without pause until it is killed. Arguments: folder, round, seed.
+import './silent-log.js';
 import { setImmediate } from 'node:timers/promises';
 import type { Delivery } from '../../src/datastream/index.js';
 import { LocalDataStreamPlugin } from '../../src/datastream/drivers/local/local.plugin.js';

@@ -8,7 +8,7 @@ import { LocalMLOpsPlugin } from '../../src/mlops/drivers/local/local.plugin.js'
 import { SCHEMA_REVISION } from '../../src/mlops/drivers/local/local.schema.js';
 import { checkCrashImage } from './crash-image.js';
 import type { LedgerLine } from './ledger.js';
-import { MLflowServer } from './mlflow-server.js';
+import { MLflowServer } from '../support/mlflow-server.js';
 import { MLOpsLedger, MODEL } from './mlops-ledger.js';
 import { MLOpsWriters } from './mlops-writers.js';
 import { randomFrom, testSeed } from './seeded-random.js';

@@ -1,4 +1,5 @@
 // Logs runs, batches, models and artifacts without pause until it is killed. Arguments: folder, round, seed.
+import './silent-log.js';
 import { LocalMLOpsPlugin } from '../../src/mlops/drivers/local/local.plugin.js';
 import { report } from './ledger.js';
 import { MLOpsWriters } from './mlops-writers.js';

@@ -1,5 +1,6 @@
 // On a line of input opens the stores of datastream and task queue, says so, and writes until it is killed. Argument:
 // folder.
+import './silent-log.js';
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { HubError } from '../../src/core/errors.js';

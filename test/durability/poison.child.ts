@@ -1,4 +1,5 @@
 // Takes up a message or a task that kills its process. Arguments: folder, `message` or `task`.
+import './silent-log.js';
 import { LocalDataStreamPlugin } from '../../src/datastream/drivers/local/local.plugin.js';
 import { LocalTaskQueuePlugin } from '../../src/taskqueue/drivers/local/local.plugin.js';
 import { report } from './ledger.js';

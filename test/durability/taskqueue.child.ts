@@ -1,4 +1,5 @@
 // Submits, runs and cancels tasks without pause until it is killed. Arguments: folder, round, seed.
+import './silent-log.js';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { LocalTaskQueuePlugin } from '../../src/taskqueue/drivers/local/local.plugin.js';
 import { report } from './ledger.js';

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LocalMLOpsPlugin } from '../../src/mlops/drivers/local/local.plugin.js';
 import { dumpStore } from '../mlflow/dump-store.js';
 import { python, readWithMlflow, skipReason } from '../mlflow/mlflow-python.js';
+import { MLflowServer } from '../support/mlflow-server.js';
 import { run } from '../support/run-command.js';
 
 interface Figures {
@@ -34,10 +35,11 @@ describe('examples/quickstart', () => {
   });
   afterAll(async () => rm(folder, { recursive: true, force: true }));
 
-  async function figures(): Promise<{ output: string; figures: Figures }> {
+  async function figures(env: Record<string, string> = {}): Promise<{ output: string; figures: Figures }> {
     const json = join(folder, 'figures.json');
     const output = await run(process.execPath, [tsx, demo, '--data-dir', join(folder, 'data'), '--json', json], {
       timeout: TIMEOUT,
+      env: { ...process.env, ...env },
       // As npm does: tsx takes the decorator setting from the tsconfig.json there.
       cwd: root,
     });
@@ -86,6 +88,32 @@ describe('examples/quickstart', () => {
     `stock MLflow reads what the second run wrote to the upgraded database${skipReason}`,
     () => expectSameInMlflow('weather-2', first.figures),
     TIMEOUT,
+  );
+
+  it.skipIf(python === undefined)(
+    `runs on an MLflow server by another configuration file alone, with the same figures${skipReason}`,
+    async () => {
+      const { store: _store, health, ...same } = first.figures;
+      const served = join(folder, 'server');
+      await mkdir(served);
+      const server = await MLflowServer.start(python ?? '', served);
+      try {
+        const second = await figures({
+          HUB_CONFIG_PATH: 'config/hub_config.mlflow.yaml',
+          MLFLOW_TRACKING_URI: server.url,
+          HUB_DATA_DIR: join(folder, 'beside-mlflow'),
+        });
+        expect(second.figures).toMatchObject({ ...same, health: { status: health.status } });
+        const { registered_models: models } = await server.call<{ registered_models: { name: string }[] }>(
+          'GET',
+          'registered-models/search',
+        );
+        expect(models.map(({ name }) => name)).toEqual(['weather']);
+      } finally {
+        await server.stop();
+      }
+    },
+    2 * TIMEOUT,
   );
 
   /** Python's MlflowClient and the hub see the same store, and the experiment's model has the champion of the figures. */

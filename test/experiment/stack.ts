@@ -3,13 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DataStreamPlugin } from '../../src/datastream/datastream.plugin.js';
 import { LocalDataStreamPlugin } from '../../src/datastream/drivers/local/local.plugin.js';
-import { localSchema as localDataStreamSchema } from '../../src/datastream/drivers/local/local.options.js';
+import { localDataStreamSchema } from '../../src/datastream/drivers/local/local.options.js';
 import { validateOptions } from '../../src/core/validate.js';
 import { Experiments, type ExperimentDefinition, type ExperimentsOptions } from '../../src/experiment/index.js';
 import type { MLOpsPlugin } from '../../src/mlops/mlops.plugin.js';
-import { localMLOpsSchema } from '../../src/mlops/drivers/local/local.options.js';
 import { LocalMLOpsPlugin } from '../../src/mlops/drivers/local/local.plugin.js';
-import { localTaskQueueSchema } from '../../src/taskqueue/drivers/local/local.options.js';
+import type { LocalTaskQueueOptions } from '../../src/taskqueue/drivers/local/local.options.js';
 import { LocalTaskQueuePlugin } from '../../src/taskqueue/drivers/local/local.plugin.js';
 import type { TaskQueuePlugin } from '../../src/taskqueue/taskqueue.plugin.js';
 import type { TaskHandler } from '../../src/taskqueue/taskqueue.types.js';
@@ -60,21 +59,23 @@ export class Stack {
 
   private constructor(readonly dataDir: string) {}
 
-  static async open(tasks: Partial<typeof toyTasks> = {}): Promise<Stack> {
+  static async open(
+    tasks: Partial<typeof toyTasks> = {},
+    options: Partial<LocalTaskQueueOptions> = {},
+  ): Promise<Stack> {
     const stack = new Stack(await mkdtemp(join(tmpdir(), 'hub-experiment-')));
-    await stack.openPlugins(tasks);
+    await stack.openPlugins(tasks, options);
     return stack;
   }
 
-  async openPlugins(tasks: Partial<typeof toyTasks> = {}): Promise<void> {
+  /** @param options of the task queue */
+  async openPlugins(tasks: Partial<typeof toyTasks> = {}, options: Partial<LocalTaskQueueOptions> = {}): Promise<void> {
     const { dataDir } = this;
-    this.mlops = new LocalMLOpsPlugin(validateOptions(localMLOpsSchema, { dataDir }, { what: 'mlops' }));
+    this.mlops = new LocalMLOpsPlugin({ dataDir });
     this.stream = new LocalDataStreamPlugin(
       validateOptions(localDataStreamSchema, { dataDir }, { what: 'datastream' }),
     );
-    this.tasks = new LocalTaskQueuePlugin(
-      validateOptions(localTaskQueueSchema, { dataDir, killGrace: 100 }, { what: 'taskqueue' }),
-    );
+    this.tasks = new LocalTaskQueuePlugin({ dataDir, killGrace: 100, ...options });
     await Promise.all([this.mlops.initialize(), this.stream.initialize(), this.tasks.initialize()]);
     for (const [name, handler] of Object.entries({ ...toyTasks, ...tasks })) {
       await this.tasks.registerTask(`toy.${name}`, handler);

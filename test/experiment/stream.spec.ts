@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Message } from '../../src/datastream/datastream.types.js';
 import type { PredictionMessage } from '../../src/experiment/index.js';
@@ -83,6 +84,62 @@ describe('prediction stream', () => {
     expect((await outputs(3)).map(({ payload }) => payload.prediction).sort()).toEqual([2, 3, 4]);
     expect((await stack.stream.queueInfo('rows')).deadLetters).toBe(0);
   });
+
+  it('holds rows while another task occupies the only worker', async () => {
+    stack = await Stack.open({}, { concurrency: 1 });
+    const hub = stack.hub(toy({ streams: { ...streams, retry: { attempts: 1 } }, timeouts: { predict: 200 } }));
+    await (
+      await hub.train('toy')
+    ).done;
+    let release: (() => void) | undefined;
+    const occupied = new Promise<void>((resolve) => (release = resolve));
+    await stack.tasks.registerTask('long', () => occupied.then(() => null));
+    const long = await stack.tasks.submitTask('long');
+    await expect.poll(async () => (await stack.tasks.getStatus(long)).state).toBe('STARTED');
+    await hub.startConsumers();
+    await stack.stream.sendBatch('rows', [{ payload: 1 }, { payload: 2 }, { payload: 3 }]);
+    // Several times the deadline of a prediction.
+    await setTimeout(1_200);
+    expect(await stack.stream.queueInfo('rows')).toMatchObject({ unacked: 3, deadLetters: 0 });
+    release?.();
+    expect((await outputs(3)).map(({ payload }) => payload.prediction).sort()).toEqual([2, 3, 4]);
+    await expect.poll(() => stack.stream.queueInfo('rows')).toMatchObject({ ready: 0, unacked: 0, deadLetters: 0 });
+  });
+
+  it('answers TIMEOUT, not TASK_REVOKED, for a prediction that never got its turn', async () => {
+    stack = await Stack.open();
+    const hub = stack.hub(toy({ tasks: { train: 'toy.train', predict: 'nobody.has.this' } }));
+    await (
+      await hub.train('toy')
+    ).done;
+    for (let turn = 0; turn < 5; turn++) {
+      await expect(hub.predict('toy', [1], { timeout: 20 + turn })).rejects.toMatchObject({
+        code: 'TIMEOUT',
+        details: { state: 'PENDING' },
+      });
+    }
+  });
+
+  it('gives a row back, with all its attempts, whose prediction takes longer than closing waits', async () => {
+    let begun = 0;
+    stack = await Stack.open({
+      predict: ({ signal }) => {
+        begun += 1;
+        return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
+      },
+    });
+    const hub = stack.hub(toy({ streams: { ...streams, retry: { attempts: 1 } } }));
+    await (
+      await hub.train('toy')
+    ).done;
+    await hub.startConsumers();
+    await stack.stream.sendData('rows', 1);
+    await expect.poll(() => begun).toBe(1);
+    const since = Date.now();
+    await hub.stop();
+    expect(Date.now() - since).toBeLessThan(10_000);
+    expect(await stack.stream.queueInfo('rows')).toMatchObject({ ready: 1, unacked: 0, deadLetters: 0 });
+  }, 20_000);
 
   it('gives the rest back when it stops', async () => {
     stack = await Stack.open();

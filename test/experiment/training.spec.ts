@@ -1,9 +1,9 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CHAMPION } from '../../src/experiment/index.js';
 import type { Metric } from '../../src/mlops/mlops.types.js';
-import { Stack, toy } from './stack.js';
+import { Stack, toy, toyTasks } from './stack.js';
 
 describe('training', () => {
   let stack: Stack;
@@ -138,6 +138,39 @@ describe('training', () => {
       await hub.train('toy')
     ).done;
     expect((await hub.predict('toy', [1, 2])).predictions).toEqual([4, 5]);
+  });
+
+  it.each(['', 'a b', 'x'.repeat(129), 'naïve', "a'b"])('refuses the trigger id %j', async (triggerId) => {
+    stack = await Stack.open();
+    const hub = stack.hub();
+    await expect(hub.train('toy', { triggerId })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect((await hub.status('toy')).inFlight).toBeNull();
+  });
+
+  it('does not score for the mode first-only, although there is an evaluate task', async () => {
+    let evaluated = 0;
+    stack = await Stack.open({
+      evaluate: (task) => {
+        evaluated += 1;
+        return toyTasks.evaluate(task);
+      },
+    });
+    const hub = stack.hub(toy({ promotion: { mode: 'first-only' } }));
+    await (
+      await hub.train('toy')
+    ).done;
+    const { decision } = await (await hub.train('toy')).done;
+    expect(decision).toMatchObject({ promoted: false, challengerScore: null });
+    expect(decision?.reason).toContain('only the first version');
+    expect(evaluated).toBe(0);
+  });
+
+  it('makes its work folder for this user alone', async () => {
+    stack = await Stack.open();
+    await (
+      await stack.hub().train('toy')
+    ).done;
+    expect((await stat(join(stack.dataDir, 'work'))).mode & 0o777).toBe(0o700);
   });
 
   it('ends FAILED at its deadline when nobody runs the task', async () => {

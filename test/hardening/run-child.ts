@@ -18,7 +18,7 @@ export interface EndedChild {
 export async function runChild(
   program: string,
   args: readonly (string | number)[],
-  { timeout = 110_000, env = process.env }: { timeout?: number; env?: NodeJS.ProcessEnv } = {},
+  { timeout = 240_000, env = process.env }: { timeout?: number; env?: NodeJS.ProcessEnv } = {},
 ): Promise<EndedChild> {
   const path = fileURLToPath(new URL(program, import.meta.url));
   const child = spawn(process.execPath, ['--expose-gc', '--no-warnings', ...compiled(), path, ...args.map(String)], {

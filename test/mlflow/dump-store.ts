@@ -2,8 +2,11 @@ import { collect } from '../../src/core/contract.js';
 import type { Metric, ModelVersion, Run } from '../../src/mlops/mlops.types.js';
 import type { MLOpsPlugin } from '../../src/mlops/mlops.plugin.js';
 
-/** Everything in a store as the plugin reads it, in the shape that `read_store.py` prints. */
-export async function dumpStore(plugin: MLOpsPlugin) {
+/**
+ * Everything in a store as the plugin reads it, in the shape that `read_store.py` prints.
+ * @param resolved whether MLflow has to tell where a `runs:/` source lies; its server leaves that to its clients
+ */
+export async function dumpStore(plugin: MLOpsPlugin, resolved = true) {
   const experiments = await collect(plugin.searchExperiments({ viewType: 'ALL' }));
   const experimentIds = experiments.map((experiment) => experiment.experimentId);
   const runs = await collect(plugin.searchRuns({ experimentIds, viewType: 'ALL' }));
@@ -33,7 +36,7 @@ export async function dumpStore(plugin: MLOpsPlugin) {
           tags,
           aliases,
           by_alias: Object.fromEntries(await Promise.all(byAlias)) as object,
-          versions: await Promise.all(versions.reverse().map((version) => dumpVersion(plugin, version))),
+          versions: await Promise.all(versions.reverse().map((version) => dumpVersion(plugin, version, resolved))),
         };
       }),
     ),
@@ -75,9 +78,10 @@ async function dumpRun(plugin: MLOpsPlugin, run: Run) {
 }
 
 /** A version, and where MLflow has to find its files: a `runs:/` source lies among that run's artifacts. */
-async function dumpVersion(plugin: MLOpsPlugin, item: ModelVersion) {
+async function dumpVersion(plugin: MLOpsPlugin, item: ModelVersion, resolved: boolean) {
   const [, runId, path] = /^runs:\/([^/]+)(\/.*)$/.exec(item.source) ?? [];
-  const location = runId === undefined ? item.source : `${(await plugin.getRun(runId)).artifactUri}${path}`;
+  const location =
+    runId === undefined || !resolved ? item.source : `${(await plugin.getRun(runId)).artifactUri}${path}`;
   const { version, source, runId: run, status, description, tags, aliases } = item;
   return { version, source, run, status, description, tags, aliases: aliases.sort(), location };
 }

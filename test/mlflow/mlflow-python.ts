@@ -27,10 +27,15 @@ export interface PythonDump {
 
 /** Reads a whole store with the stock MLflow client, which first upgrades it in place when it is older. */
 export async function readWithMlflow(database: string, downloads: string): Promise<PythonDump> {
-  const output = await runPython('read_store.py', `sqlite:///${database}`, downloads);
-  const line = output.split('\n').find((text) => text.startsWith('DUMP'));
-  if (line === undefined) throw new Error(`read_store.py printed no dump: ${output.slice(-500)}`);
-  return JSON.parse(line.slice('DUMP'.length)) as PythonDump;
+  return askPython('DUMP', 'read_store.py', `sqlite:///${database}`, downloads);
+}
+
+/** Runs a script of this folder and resolves to the JSON that it prints behind `marker`, beside what MLflow prints. */
+export async function askPython<T>(marker: string, script: string, ...args: string[]): Promise<T> {
+  const output = await runPython(script, ...args);
+  const line = output.split('\n').find((text) => text.startsWith(marker));
+  if (line === undefined) throw new Error(`${script} printed no ${marker}: ${output.slice(-500)}`);
+  return JSON.parse(line.slice(marker.length)) as T;
 }
 
 /** Runs a script of this folder and resolves to what it prints. */

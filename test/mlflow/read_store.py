@@ -1,6 +1,6 @@
-"""Opens an MLflow store with the stock client and prints everything in it as JSON.
+"""Opens an MLflow store, or asks a server, with the stock client and prints everything in it as JSON.
 
-usage: read_store.py sqlite:////path/mlflow.db DOWNLOAD_FOLDER
+usage: read_store.py sqlite:////path/mlflow.db|http://host:port DOWNLOAD_FOLDER
 """
 
 import json
@@ -123,6 +123,17 @@ def model(client, item):
     }
 
 
+def file(path):
+    """What only the database itself tells."""
+    with sqlite3.connect(path) as connection:
+        return {
+            "integrity": [row[0] for row in connection.execute("PRAGMA integrity_check")],
+            "foreign_keys": [list(row) for row in connection.execute("PRAGMA foreign_key_check")],
+            "revision": connection.execute("SELECT version_num FROM alembic_version").fetchone()[0],
+            "journal": connection.execute("PRAGMA journal_mode").fetchone()[0],
+        }
+
+
 def main(uri, folder):
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     experiments = sorted(everything(client.search_experiments, view_type=ViewType.ALL), key=lambda e: int(e.experiment_id))
@@ -134,11 +145,8 @@ def main(uri, folder):
         "runs": [run(client, client.get_run(item.info.run_id), folder) for item in sorted(runs, key=lambda r: r.info.run_id)],
         "models": [model(client, item) for item in sorted(everything(client.search_registered_models), key=lambda m: m.name)],
     }
-    with sqlite3.connect(uri.removeprefix("sqlite:///")) as connection:
-        dump["integrity"] = [row[0] for row in connection.execute("PRAGMA integrity_check")]
-        dump["foreign_keys"] = [list(row) for row in connection.execute("PRAGMA foreign_key_check")]
-        dump["revision"] = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
-        dump["journal"] = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    if uri.startswith("sqlite:"):
+        dump |= file(uri.removeprefix("sqlite:///"))
     print("DUMP" + json.dumps(dump))
 
 

@@ -1,14 +1,10 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { installPackages } from './debian-packages.js';
 import { run } from './run-command.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const folder = join(root, '.venv');
-const requirements = join(root, 'test', 'support', 'requirements.txt');
-/** Holds the requirements that the venv was made from; written last, so a broken-off installation has none. */
-const stamp = join(folder, 'requirements.installed');
-const interpreter = join(folder, 'bin', 'python');
 
 const MINUTE = 60_000;
 const VERSION = 'import sys; assert sys.version_info >= (3, 10)';
@@ -22,51 +18,72 @@ for line in open(sys.argv[1]):
         m.version(name)
 `;
 
-/** What is wrong with the interpreter at `path`, or `undefined`. */
-async function probe(path: string): Promise<string | undefined> {
-  if (path === interpreter && !(await isCurrent())) return 'the venv .venv is missing or older than its requirements';
-  try {
-    await run(path, ['-c', MISSING, requirements], { timeout: MINUTE });
-    return undefined;
-  } catch (error) {
-    return `${path} cannot be used: ${error instanceof Error ? error.message : String(error)}`;
-  }
+/** A Python virtual environment of the tests. */
+export interface PythonVenv {
+  /** Path of its interpreter. */
+  readonly interpreter: string;
+  /** What is wrong with the interpreter at `path`, or `undefined`. */
+  probe(path: string): Promise<string | undefined>;
+  /** Makes it anew. */
+  create(signal: AbortSignal): Promise<void>;
 }
 
-async function isCurrent(): Promise<boolean> {
-  const [installed, wanted] = await Promise.all([
-    readFile(stamp, 'utf8').catch(() => undefined),
-    readFile(requirements, 'utf8'),
-  ]);
-  return installed === wanted;
+/**
+ * The virtual environment `name` in the project's root.
+ * @param requirementsName the file in this folder that pins what is in it
+ */
+export function pythonVenv(name: string, requirementsName: string): PythonVenv {
+  const folder = join(root, name);
+  const requirements = join(root, 'test', 'support', requirementsName);
+  /** Holds the requirements that the venv was made from; written last, so a broken-off installation has none. */
+  const stamp = join(folder, 'requirements.installed');
+  const interpreter = join(folder, 'bin', 'python');
+
+  const isCurrent = async (): Promise<boolean> => {
+    const [installed, wanted] = await Promise.all([
+      readFile(stamp, 'utf8').catch(() => undefined),
+      readFile(requirements, 'utf8'),
+    ]);
+    return installed === wanted;
+  };
+  return {
+    interpreter,
+    async probe(path) {
+      if (path === interpreter && !(await isCurrent())) {
+        return `the venv ${name} is missing or older than its requirements`;
+      }
+      try {
+        await run(path, ['-c', MISSING, requirements], { timeout: MINUTE });
+        return undefined;
+      } catch (error) {
+        return `${path} cannot be used: ${error instanceof Error ? error.message : String(error)}`;
+      }
+    },
+    async create(signal) {
+      await rm(folder, { recursive: true, force: true });
+      await makeVenv(folder, signal);
+      const install = ['-m', 'pip', 'install', '--quiet', '--no-cache-dir', '--disable-pip-version-check'];
+      await run(interpreter, [...install, '-r', requirements], { timeout: 8 * MINUTE, signal });
+      await writeFile(stamp, await readFile(requirements, 'utf8'));
+    },
+  };
 }
 
-/** Makes `.venv` in the project's root, with what `requirements.txt` pins. */
-async function create(signal: AbortSignal): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
-  await makeVenv(signal);
-  const install = ['-m', 'pip', 'install', '--quiet', '--no-cache-dir', '--disable-pip-version-check'];
-  await run(interpreter, [...install, '-r', requirements], { timeout: 8 * MINUTE, signal });
-  await writeFile(stamp, await readFile(requirements, 'utf8'));
-}
-
-async function makeVenv(signal: AbortSignal): Promise<void> {
-  const failures = await tryInterpreters(signal);
+async function makeVenv(folder: string, signal: AbortSignal): Promise<void> {
+  const failures = await tryInterpreters(folder, signal);
   if (failures === undefined) return;
   if (process.getuid?.() !== 0) {
     throw new Error(
       `no Python 3.10 or newer with venv (${failures}). Install python3 and python3-venv, or set HUB_TEST_PYTHON.`,
     );
   }
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  await run('apt-get', ['update', '-qq'], { timeout: 5 * MINUTE, signal, env });
-  await run('apt-get', ['install', '-y', '-qq', 'python3', 'python3-venv'], { timeout: 5 * MINUTE, signal, env });
-  const still = await tryInterpreters(signal);
+  await installPackages(['python3', 'python3-venv'], signal);
+  const still = await tryInterpreters(folder, signal);
   if (still !== undefined) throw new Error(`no Python 3.10 or newer with venv: ${still}`);
 }
 
 /** Makes the venv with the first interpreter that can; otherwise resolves to why none could. */
-async function tryInterpreters(signal: AbortSignal): Promise<string | undefined> {
+async function tryInterpreters(folder: string, signal: AbortSignal): Promise<string | undefined> {
   const failures: string[] = [];
   for (const python of ['python3', '/usr/bin/python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10']) {
     try {
@@ -80,6 +97,3 @@ async function tryInterpreters(signal: AbortSignal): Promise<string | undefined>
   }
   return failures.join('; ');
 }
-
-/** The Python virtual environment of the tests. */
-export const pythonVenv = { interpreter, probe, create };

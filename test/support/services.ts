@@ -1,4 +1,5 @@
-import { pythonVenv } from './python-venv.js';
+import { postgres } from './postgres.js';
+import { pythonVenv, type PythonVenv } from './python-venv.js';
 
 /** A way to bring up a service that is not there. */
 export interface ServiceStarter {
@@ -28,14 +29,26 @@ export type ServicePolicy = 'all' | 'auto';
 
 /** The table: one entry for each service. */
 export const services: readonly TestService[] = [
+  python('python', 'HUB_TEST_PYTHON', pythonVenv('.venv', 'requirements.txt')),
+  python('python-mlflow2', 'HUB_TEST_PYTHON_MLFLOW2', pythonVenv('.venv-mlflow2', 'requirements-mlflow2.txt')),
   {
-    name: 'python',
-    env: 'HUB_TEST_PYTHON',
-    address: pythonVenv.interpreter,
-    probe: (address) => pythonVenv.probe(address),
-    starters: [{ how: 'Python venv', start: (signal) => pythonVenv.create(signal) }],
+    name: 'postgres',
+    env: 'HUB_TEST_POSTGRES',
+    address: postgres.address,
+    probe: (address) => postgres.probe(address),
+    starters: [{ how: 'Debian package', start: (signal) => postgres.start(signal) }],
   },
 ];
+
+function python(name: string, env: string, venv: PythonVenv): TestService {
+  return {
+    name,
+    env,
+    address: venv.interpreter,
+    probe: (address) => venv.probe(address),
+    starters: [{ how: 'Python venv', start: (signal) => venv.create(signal) }],
+  };
+}
 
 /** The policy named by `HUB_TEST_SERVICES`, or `fallback`. */
 export function servicePolicy(fallback: ServicePolicy): ServicePolicy {

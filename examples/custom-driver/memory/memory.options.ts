@@ -1,4 +1,4 @@
-import Joi from 'joi';
+import { Joi } from 'nestjs-experiment-hub';
 
 /** The `config` block of the driver. */
 export interface MemoryOptions {

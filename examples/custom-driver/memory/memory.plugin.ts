@@ -1,4 +1,4 @@
-import type { HubErrorOptions, JsonObject } from 'nestjs-experiment-hub';
+import type { JsonObject } from 'nestjs-experiment-hub';
 import {
   DataStreamPlugin,
   type DataBatchHandler,
@@ -46,7 +46,7 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
 
   async createQueue(name: string, options: QueueOptions = {}): Promise<QueueInfo> {
     this.ensureOpen('createQueue');
-    const source = this.#source('createQueue');
+    const source = this.source('createQueue');
     checkQueueName(name, source);
     const resolved = resolveQueueOptions(options, source);
     const existing = this.#queues.get(name);
@@ -64,7 +64,7 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
 
   async deleteQueue(name: string): Promise<void> {
     this.ensureOpen('deleteQueue');
-    checkQueueName(name, this.#source('deleteQueue'));
+    checkQueueName(name, this.source('deleteQueue'));
     for (const subscription of this.#subscriptions) if (subscription.queue === name) this.#forget(subscription);
     const queue = this.#queues.get(name);
     this.#queues.delete(name);
@@ -105,7 +105,7 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
 
   async subscribe(name: string, handler: DataHandler, options: SubscribeOptions = {}): Promise<Subscription> {
     const queue = this.#intake(name, 'subscribe');
-    const plan = resolveSubscribe(name, handler, options, this.#source('subscribe'));
+    const plan = resolveSubscribe(name, handler, options, this.source('subscribe'));
     const concurrency = Math.min(plan.concurrency, plan.prefetch);
     return this.#consume(
       new MemorySubscription(queue, { ...plan, concurrency, size: 1, maxWait: 0 }, async ([message], context) => {
@@ -116,13 +116,13 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
 
   async subscribeBatch(name: string, handler: DataBatchHandler, options: SubscribeBatchOptions): Promise<Subscription> {
     const queue = this.#intake(name, 'subscribeBatch');
-    const plan = resolveSubscribeBatch(name, handler, options, this.#source('subscribeBatch'));
+    const plan = resolveSubscribeBatch(name, handler, options, this.source('subscribeBatch'));
     return this.#consume(new MemorySubscription(queue, { ...plan, concurrency: 1 }, handler));
   }
 
   async peekDeadLetters(name: string, { max = 100 }: { max?: number } = {}): Promise<DeadLetter[]> {
     const queue = this.#queue(name, 'peekDeadLetters');
-    return queue.deadLetters(checkInteger(max, 'max', 1, this.#source('peekDeadLetters')));
+    return queue.deadLetters(checkInteger(max, 'max', 1, this.source('peekDeadLetters')));
   }
 
   async redriveDeadLetters(
@@ -130,7 +130,7 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
     { max = Number.MAX_SAFE_INTEGER, messageIds }: { max?: number; messageIds?: readonly string[] } = {},
   ): Promise<number> {
     const queue = this.#queue(name, 'redriveDeadLetters');
-    const entries = queue.redrivable(checkInteger(max, 'max', 1, this.#source('redriveDeadLetters')), messageIds);
+    const entries = queue.redrivable(checkInteger(max, 'max', 1, this.source('redriveDeadLetters')), messageIds);
     if (!queue.fits(entries.length)) throw this.#full(queue, 'redriveDeadLetters');
     queue.redrive(entries);
     return entries.length;
@@ -166,7 +166,7 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
     signal: AbortSignal | undefined,
   ): Promise<string[]> {
     const queue = this.#queue(name, operation);
-    const source = { ...this.#source(operation), details: { sent: 0 } };
+    const source = { ...this.source(operation), details: { sent: 0 } };
     const { maxPayloadBytes } = this.options;
     const sealed = messages.map((message) => sealMessage(message, { maxPayloadBytes, priority: false, source }));
     throwIfAborted(signal, source);
@@ -176,7 +176,7 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
   }
 
   async #pull(operation: string, name: string, options: PullBatchOptions): Promise<Delivery[]> {
-    const source = this.#source(operation);
+    const source = this.source(operation);
     const first = this.#queue(name, operation);
     const { max, wait, auto } = resolvePull(options, source);
     const deadline = Date.now() + wait;
@@ -210,7 +210,7 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
 
   #queue(name: string, operation: string): MemoryQueue {
     this.ensureOpen(operation);
-    checkQueueName(name, this.#source(operation));
+    checkQueueName(name, this.source(operation));
     const queue = this.#queues.get(name);
     if (queue !== undefined) return queue;
     throw this.error('NOT_FOUND', operation, `there is no queue "${name}". Create it with createQueue("${name}").`);
@@ -226,9 +226,5 @@ export class MemoryDataStreamPlugin extends DataStreamPlugin {
   #full(queue: MemoryQueue, operation: string): Error {
     const message = `the queue "${queue.name}" is full: it holds at most ${queue.options.maxLength} ready messages.`;
     return this.error('CONFLICT', operation, message, { details: { sent: 0 } });
-  }
-
-  #source(operation: string): HubErrorOptions {
-    return { plugin: this.pluginType, driver: this.driver, operation };
   }
 }

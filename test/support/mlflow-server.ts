@@ -9,7 +9,19 @@ const START_DEADLINE = 180_000;
 /** How long one request may take, in ms. */
 const REQUEST_DEADLINE = 60_000;
 
-/** A stock MLflow server on the database of a folder. */
+/** How a server is started. */
+export interface MLflowServerOptions {
+  /** The database, as SQLAlchemy names it. Default: `mlflow.db` in the folder. */
+  backendStoreUri?: string;
+  /** Default: any that is free. */
+  port?: number;
+  /** More of the command line. */
+  args?: readonly string[];
+  /** More of the environment. */
+  env?: Readonly<Record<string, string>>;
+}
+
+/** A stock MLflow server on a folder: the database `mlflow.db` and the artifacts below `served`, unless told otherwise. */
 export class MLflowServer {
   #log = '';
 
@@ -23,12 +35,13 @@ export class MLflowServer {
   }
 
   /** Starts it; it opens the database, and upgrades it in place, while this is awaited. */
-  static async start(python: string, folder: string): Promise<MLflowServer> {
-    const port = await freePort();
+  static async start(python: string, folder: string, options: MLflowServerOptions = {}): Promise<MLflowServer> {
+    const port = options.port ?? (await freePort());
     const args = [
       ...['-m', 'mlflow', 'server', '--host', '127.0.0.1', '--port', String(port), '--workers', '1'],
-      ...['--backend-store-uri', `sqlite:///${join(folder, 'mlflow.db')}`],
+      ...['--backend-store-uri', options.backendStoreUri ?? `sqlite:///${join(folder, 'mlflow.db')}`],
       ...['--artifacts-destination', join(folder, 'served')],
+      ...(options.args ?? []),
     ];
     const child = spawn(python, args, {
       cwd: folder,
@@ -40,6 +53,7 @@ export class MLflowServer {
         MLFLOW_DISABLE_TELEMETRY: 'true',
         DO_NOT_TRACK: 'true',
         MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false',
+        ...options.env,
       },
     });
     const server = new MLflowServer(child, port);
@@ -50,6 +64,11 @@ export class MLflowServer {
       await server.stop();
       throw error;
     }
+  }
+
+  /** Where it answers. */
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
   }
 
   /** Everything that it printed. */
@@ -107,7 +126,8 @@ export class MLflowServer {
   }
 }
 
-async function freePort(): Promise<number> {
+/** A TCP port of this machine that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
