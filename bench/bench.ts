@@ -44,14 +44,26 @@ export async function paired(
   baseline: () => Promise<number>,
   rounds = 5,
 ): Promise<{ ours: number; baseline: number }> {
-  const results = { ours: [] as number[], baseline: [] as number[] };
+  return alternating({ ours, baseline }, rounds);
+}
+
+/** As {@link paired}, for any number of sides. */
+export async function alternating<Side extends string>(
+  sides: Readonly<Record<Side, () => Promise<number>>>,
+  rounds = 5,
+): Promise<Record<Side, number>> {
+  const names = Object.keys(sides) as Side[];
+  const results = new Map(names.map((name): [Side, number[]] => [name, []]));
   for (let round = 0; round <= rounds; round += 1) {
-    const pair = { ours: await ours(), baseline: await baseline() };
-    if (round === 0) continue;
-    results.ours.push(pair.ours);
-    results.baseline.push(pair.baseline);
+    for (const name of names) {
+      const figure = await sides[name]();
+      if (round > 0) results.get(name)?.push(figure);
+    }
   }
-  return { ours: percentile(results.ours, 50), baseline: percentile(results.baseline, 50) };
+  return Object.fromEntries(names.map((name) => [name, percentile(results.get(name) ?? [], 50)])) as Record<
+    Side,
+    number
+  >;
 }
 
 /** The p-th percentile of unsorted values. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { MLOpsModule, MLOpsPlugin } from 'nestjs-experiment-hub';
 import { elapsed, paired, rate, type Bench } from './bench.js';
 import { open } from './open.js';
-import { rawMetrics } from './raw-metrics.js';
+import { RUN, rawMetrics } from './raw-metrics.js';
 
 const POINTS = 50_000;
 const AWAITED = 5_000;
@@ -90,7 +90,7 @@ export const metrics: Bench = {
       async () => {
         let count = 0;
         const select = raw.db.prepare(
-          "SELECT key, value, timestamp, step, is_nan FROM metrics WHERE run_uuid = 'r' AND key = 'history' ORDER BY step, timestamp, value",
+          `SELECT key, value, timestamp, step, is_nan FROM metrics WHERE run_uuid = '${RUN}' AND key = 'history' ORDER BY step, timestamp, value`,
         );
         const ms = await elapsed(() => {
           for (const _row of select.iterate()) count += 1;

@@ -6,11 +6,12 @@ import { inFolder } from './bench.js';
 import { boot } from './boot.bench.js';
 import { health } from './health.bench.js';
 import { metrics } from './metrics.bench.js';
+import { mlflow } from './mlflow.bench.js';
 import { mlflowClient } from './mlflow-client.bench.js';
 import { messages } from './messages.bench.js';
 import { tasks } from './tasks.bench.js';
 
-const benches: Bench[] = [metrics, mlflowClient, messages, tasks, boot, health];
+const benches: Bench[] = [metrics, mlflowClient, mlflow, messages, tasks, boot, health];
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'string' } } });
 const chosen = benches.filter(({ name }) => values.only === undefined || name === values.only);
 if (chosen.length === 0) {
