@@ -52,9 +52,29 @@ export class SpoolFile {
     this.#run(INSERT, [seq, runId, write.kind, encodeWrite(write), items, bytes, time]);
   }
 
-  /** Adds an entry of another file under a place of this one. */
-  insertRow([, ...rest]: EntryRow, seq: number): void {
-    this.#run(INSERT, [seq, ...rest]);
+  /** Puts an entry of another file on the stage, behind those that are there. */
+  stage([, ...rest]: EntryRow): void {
+    this.#run('INSERT INTO staged (run_id, kind, content, items, bytes, time) VALUES (?, ?, ?, ?, ?, ?)', rest);
+  }
+
+  /** The runs that have entries on the stage. */
+  stagedRuns(): SpooledRun[] {
+    return this.#runsOf(
+      'SELECT run_id, count(*), min(place), max(place), sum(bytes) FROM staged GROUP BY run_id ORDER BY min(place)',
+    );
+  }
+
+  /** Makes entries of what is on the stage, with places after `seq`. In a transaction. */
+  takeStage(seq: number): void {
+    this.#run(
+      `INSERT INTO entries (${ENTRY}) SELECT place + ?, run_id, kind, content, items, bytes, time FROM staged ORDER BY place`,
+      [seq],
+    );
+    this.clearStage();
+  }
+
+  clearStage(): void {
+    this.#run('DELETE FROM staged', []);
   }
 
   /** The next writes of a run after the place `after`, in order, as many as go into one request. */
@@ -111,10 +131,9 @@ export class SpoolFile {
 
   /** The runs that have entries, the one with the oldest first. */
   runs(): SpooledRun[] {
-    const rows = this.#all<[string, number, number, number, number]>(
+    return this.#runsOf(
       'SELECT run_id, count(*), min(seq), max(seq), sum(bytes) FROM entries GROUP BY run_id ORDER BY min(seq)',
     );
-    return rows.map(([runId, count, first, last, bytes]) => ({ runId, count, first, last, bytes }));
   }
 
   /** When the oldest entry was spooled, in ms since 1970. */
@@ -122,9 +141,9 @@ export class SpoolFile {
     return this.#all<[number]>('SELECT time FROM entries ORDER BY seq LIMIT 1')[0]?.[0];
   }
 
-  /** The first entries of the file, whatever their run. */
-  head(count: number): EntryRow[] {
-    return this.#all<EntryRow>(`SELECT ${ENTRY} FROM entries ORDER BY seq LIMIT ?`, count);
+  /** The first entries after the place `after`, whatever their run. */
+  head(after: number, count: number): EntryRow[] {
+    return this.#all<EntryRow>(`SELECT ${ENTRY} FROM entries WHERE seq > ? ORDER BY seq LIMIT ?`, after, count);
   }
 
   /** Removes the entries up to a place, whatever their run. */
@@ -184,6 +203,11 @@ export class SpoolFile {
       if (db.inTransaction) db.exec('ROLLBACK');
       throw error;
     }
+  }
+
+  #runsOf(sql: string): SpooledRun[] {
+    const rows = this.#all<[string, number, number, number, number]>(sql);
+    return rows.map(([runId, count, first, last, bytes]) => ({ runId, count, first, last, bytes }));
   }
 
   #all<Row extends unknown[]>(sql: string, ...params: SqlValue[]): Row[] {

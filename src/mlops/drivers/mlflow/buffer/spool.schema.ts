@@ -20,6 +20,16 @@ export const SPOOL_MIGRATIONS: readonly string[] = [
      reason TEXT NOT NULL,
      time INTEGER NOT NULL
    ) STRICT;`,
+  // What is being taken over from another file, and is not replayed before all of it is here.
+  `CREATE TABLE staged (
+     place INTEGER PRIMARY KEY,
+     run_id TEXT NOT NULL,
+     kind TEXT NOT NULL,
+     content TEXT NOT NULL,
+     items INTEGER NOT NULL,
+     bytes INTEGER NOT NULL,
+     time INTEGER NOT NULL
+   ) STRICT;`,
 ];
 
 /** The spooled entries of one run. */

@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { point, pointText, tag } from '../../../../../test/mlflow/buffer/scripted-runs.js';
 import { caught, SpooledBuffers } from '../../../../../test/mlflow/buffer/spooled-buffers.js';
 import { spoolFolder } from './buffer.options.js';
+import { StoreLogger } from '../../../../embedded/store-logger.js';
 import { RunWriteBuffer } from './run-write-buffer.js';
+import { Spool } from './spool.js';
 
 const RETRY = { delay: 20, factor: 2, maxDelay: 100, jitter: 0.5 };
 const SOON = { timeout: 10_000, interval: 5 };
@@ -114,6 +116,32 @@ describe('the spool of a RunWriteBuffer', () => {
     buffers.server.comeBack();
     await heir.flush();
     expect(pointsOf('r')).toEqual(texts(0, 1_200));
+  });
+
+  it('leaves a file whole that it does not take over to its end, so that no two processes replay parts of a run', async () => {
+    buffers.server.goAway();
+    const [first, second] = [await buffers.open(), await buffers.open()];
+    await Promise.all(steps(0, 1_200).map((step) => second.write('r', point(step))));
+    await second.close();
+    await first.close();
+    const logger = new StoreLogger('spool.spec');
+    const adopted: [string, number][] = [];
+    const open = (): Spool =>
+      Spool.open({ folder: buffers.folder, maxBytes: 100_000_000, durability: 'process' }, logger, {
+        adopted: (runId, count) => adopted.push([runId, count]),
+        lost: () => undefined,
+      });
+    const spool = open();
+    const halted = spool.adopt();
+    spool.halt();
+    await halted;
+    expect([spool.runs(), adopted]).toEqual([[], []]);
+    spool.close();
+    const heir = open();
+    await heir.adopt();
+    expect(adopted).toEqual([['r', 1_200]]);
+    expect(heir.runs()).toMatchObject([{ runId: 'r', count: 1_200, first: 1, last: 1_200 }]);
+    heir.close();
   });
 
   it('gives the disk back after a long outage', async () => {

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorMessage, HubError } from '../../../../core/errors.js';
 import type { StoreLogger } from '../../../../embedded/store-logger.js';
 import { StoreFault } from '../../../../embedded/store-fault.js';
@@ -7,15 +6,14 @@ import type { NumberedWrite, PendingWrite } from './run-write.js';
 import type { SpooledRun } from './spool.schema.js';
 import { ENTRY_BYTES, rangeOf, sizeOf } from './spool-entry.js';
 import type { SpoolEvents } from './spool-events.js';
-import type { EntryRow, SpoolFile } from './spool-file.js';
+import type { SpoolFile } from './spool-file.js';
 import { SpoolRejections } from './spool-rejections.js';
+import { moveRejected, stageEntries } from './spool-stage.js';
 import { SpoolSlots } from './spool-slots.js';
 
 /** Most writes and bytes that wait for one transaction. */
 const COMMIT_WRITES = 1_000;
 const COMMIT_BYTES = 4_000_000;
-/** Entries of another process that are taken over at once. */
-const ADOPT_ENTRIES = 500;
 /** A file that held this many bytes is shrunk when it is empty. */
 const SHRINK_BYTES = 8_000_000;
 
@@ -56,7 +54,9 @@ export class Spool {
   /** Opens the folder's first free file. `UNAVAILABLE` when that is not possible. */
   static open(options: SpoolOptions, logger: StoreLogger, events: SpoolEvents): Spool {
     const slots = new SpoolSlots(options.folder, options.durability, logger);
-    const spool = new Spool(slots.take(), slots, options, logger, events);
+    const file = slots.take();
+    const spool = new Spool(file, slots, options, logger, events);
+    file.clearStage();
     for (const run of spool.runs()) {
       spool.#entries += run.count;
       spool.#bytes += run.bytes + run.count * ENTRY_BYTES;
@@ -224,35 +224,25 @@ export class Spool {
   }
 
   async #inherit(orphan: SpoolFile): Promise<void> {
-    while (!this.#halted) {
-      const rows = orphan.head(ADOPT_ENTRIES);
-      const rejected = orphan.rejected(ADOPT_ENTRIES);
-      const last = rows.at(-1);
-      if (rows.length + rejected.length === 0) return;
-      const firstSeq = this.#lastSeq + 1;
-      this.file.transaction(() => {
-        for (const row of rows) this.file.insertRow(row, this.nextSeq());
-        for (const write of rejected) this.file.insertRejected(write);
-      });
-      this.#adopted(rows, firstSeq);
-      this.rejections.inherited(rejected);
-      orphan.transaction(() => {
-        if (last !== undefined) orphan.removeHead(last[0]);
-        for (const { id } of rejected) orphan.removeRejected(id);
-      });
-      await nextTurn();
-    }
+    const halted = (): boolean => this.#halted;
+    await moveRejected(orphan, this.file, halted, (writes) => this.rejections.inherited(writes));
+    const last = await stageEntries(orphan, this.file, halted);
+    if (last === undefined) return;
+    this.#takeStage();
+    orphan.transaction(() => orphan.removeHead(last));
   }
 
-  #adopted(rows: readonly EntryRow[], firstSeq: number): void {
-    const runs = new Map<string, number>();
-    for (const [, runId, , , , bytes] of rows) {
-      runs.set(runId, (runs.get(runId) ?? 0) + 1);
-      this.#bytes += bytes + ENTRY_BYTES;
+  #takeStage(): void {
+    const runs = this.file.stagedRuns();
+    const first = this.#lastSeq + 1;
+    this.file.transaction(() => this.file.takeStage(this.#lastSeq));
+    for (const run of runs) {
+      this.#entries += run.count;
+      this.#bytes += run.bytes + run.count * ENTRY_BYTES;
+      this.#lastSeq = Math.max(this.#lastSeq, first - 1 + run.last);
     }
-    this.#entries += rows.length;
     this.#peak = Math.max(this.#peak, this.#bytes);
-    for (const [runId, count] of runs) this.events.adopted(runId, count, firstSeq);
+    for (const { runId, count } of runs) this.events.adopted(runId, count, first);
   }
 
   #removed(writes: readonly NumberedWrite[]): void {
