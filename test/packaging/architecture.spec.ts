@@ -10,10 +10,11 @@ const TYPES = ['mlops', 'datastream', 'taskqueue'];
 const ARROWS: Record<string, string[]> = {
   core: [],
   embedded: ['core'],
+  amqp: ['core', 'embedded'],
   config: ['core'],
   mlops: ['core', 'embedded'],
-  datastream: ['core', 'embedded'],
-  taskqueue: ['core', 'embedded'],
+  datastream: ['core', 'embedded', 'amqp'],
+  taskqueue: ['core', 'embedded', 'amqp'],
   experiment: ['core', ...TYPES],
   hub: ['core', 'config', 'experiment', ...TYPES],
   testing: ['core', 'embedded', 'config', 'experiment', 'hub', ...TYPES],

@@ -1,0 +1,11 @@
+export { amqpError } from './amqp.errors.js';
+export { AmqpLink, type AmqpLinkListener } from './amqp.link.js';
+export {
+  AMQP_DEFAULTS,
+  amqpKeys,
+  type AmqpOptions,
+  type AmqpReconnectOptions,
+  type AmqpTlsOptions,
+} from './amqp.options.js';
+export { AmqpPublisher, type AmqpMessage, type AmqpPublishOptions } from './amqp.publisher.js';
+export { AmqpRpc } from './amqp.rpc.js';
