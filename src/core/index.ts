@@ -18,5 +18,11 @@ export { PluginHealthIndicator, type HealthProbeOptions } from './plugin-health.
 export type { HubLogLevel } from './hub-logger.js';
 export { PluginRegistry } from './plugin-registry.js';
 export type { RetryPolicy } from './retry.js';
+export type {
+  StandardSchemaIssue,
+  StandardSchemaProps,
+  StandardSchemaResult,
+  StandardSchemaV1,
+} from './standard-schema.js';
 export type { ConfigIssue } from './validate.js';
 export { Redactor } from './redact.js';

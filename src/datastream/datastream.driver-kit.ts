@@ -5,6 +5,8 @@
  * @packageDocumentation
  */
 export * from './datastream.validation.js';
+export * from './handler-outcome.js';
+export * from './payload-validation.js';
 export * from './subscribe.validation.js';
 export { abortError, sleep, throwIfAborted, withDeadline } from '../core/deadline.js';
 export { checkRetry, resolveRetry, retryDelay, type ResolvedRetryPolicy } from '../core/retry.js';

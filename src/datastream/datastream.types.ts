@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../core/json.js';
 import type { RetryPolicy } from '../core/retry.js';
+import type { StandardSchemaV1 } from '../core/standard-schema.js';
 
 /** What a message can carry: any JSON value, or bytes. Text is a JSON string. */
 export type Payload = JsonValue | Uint8Array;
@@ -101,8 +102,16 @@ export interface SubscribeOptions {
   /**
    * What happens when the handler throws: it is delivered again by this policy and then becomes a dead letter with
    * reason `failed`. A retry takes its turn after its delay, so it gives up its place in the order. Default: 1 attempt.
+   * A `RejectMessage` makes it a dead letter at once.
    */
   retry?: RetryPolicy;
+  /**
+   * A Standard Schema (of Zod, Valibot, ArkType, Joi 18 and others) that payloads are validated by before the handler
+   * gets them; it gets what the schema returns. A message that does not fit becomes a dead letter at once, with reason
+   * `rejected` and path and message of the issues (at most 500 characters) as `detail`; of a batch only that one. A
+   * schema that throws counts as a handler that throws. Default: none.
+   */
+  schema?: StandardSchemaV1;
   /** Name in logs and health. Default: the queue's. */
   name?: string;
 }
@@ -115,10 +124,16 @@ export interface SubscribeBatchOptions extends Omit<SubscribeOptions, 'concurren
   maxWait?: number;
 }
 
-/** Handles one message. It is acked when the promise resolves and retried or dead-lettered when it rejects. */
+/**
+ * Handles one message. It is acked when the promise resolves and retried or dead-lettered when it rejects; with a
+ * `RejectMessage` it is a dead letter at once.
+ */
 export type DataHandler<T = Payload> = (message: Message<T>, context: DataContext) => Promise<void> | void;
 
-/** Handles a batch: acked as a whole when it resolves; when it rejects, each message is retried or dead-lettered. */
+/**
+ * Handles a batch: acked as a whole when it resolves; when it rejects, each message is retried or dead-lettered. A
+ * `RejectMessage` makes all of them dead letters at once, or those that it names.
+ */
 export type DataBatchHandler<T = Payload> = (messages: Message<T>[], context: DataContext) => Promise<void> | void;
 
 /** What a handler gets beside the message. */
@@ -140,7 +155,9 @@ export interface Subscription {
   close(): Promise<void>;
 }
 
-/** Why a message became a dead letter; `rejected` carries the consumer's own words in `detail`. */
+/**
+ * Why a message became a dead letter; `rejected` carries the consumer's own words in `detail`, or what its schema says.
+ */
 export type DeadLetterReason = 'rejected' | 'failed' | 'expired' | 'delivery-limit';
 
 /** A message in a dead letter queue. */

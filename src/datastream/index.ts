@@ -3,3 +3,4 @@ export { DataStreamModule } from './datastream.module.js';
 export { DataStreamPlugin } from './datastream.plugin.js';
 export * from './datastream.types.js';
 export { OnData, type OnDataOptions, type OnDataQueueOptions } from './on-data.decorator.js';
+export { RejectMessage, type RejectMessageOptions } from './reject-message.js';

@@ -1,22 +1,26 @@
 import { HubError, type HubErrorOptions } from '../core/errors.js';
 import { checkRetry, type ResolvedRetryPolicy } from '../core/retry.js';
+import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type { SubscribeBatchOptions, SubscribeOptions } from './datastream.types.js';
 import { checkDuration, checkInteger } from './datastream.validation.js';
+import { checkSchema } from './payload-validation.js';
 
-/** {@link SubscribeOptions} with every field set. */
+/** {@link SubscribeOptions} with every field set; `schema` may be `undefined`. */
 export interface ResolvedSubscribeOptions {
   prefetch: number;
   concurrency: number;
   retry: ResolvedRetryPolicy;
+  schema: StandardSchemaV1 | undefined;
   name: string;
 }
 
-/** {@link SubscribeBatchOptions} with every field set. */
+/** {@link SubscribeBatchOptions} with every field set; `schema` may be `undefined`. */
 export interface ResolvedSubscribeBatchOptions {
   size: number;
   /** In ms. */
   maxWait: number;
   retry: ResolvedRetryPolicy;
+  schema: StandardSchemaV1 | undefined;
   name: string;
 }
 
@@ -33,6 +37,7 @@ export function resolveSubscribe(
     concurrency,
     prefetch: checkInteger(options.prefetch ?? 2 * concurrency, 'prefetch', 1, source),
     retry: checkRetry(options.retry, source),
+    schema: checkSchema(options.schema, source),
     name: options.name ?? queue,
   };
 }
@@ -49,6 +54,7 @@ export function resolveSubscribeBatch(
     size: checkInteger(options.size, 'size', 1, source),
     maxWait: checkDuration(options.maxWait ?? 1_000, 'maxWait', 0, source),
     retry: checkRetry(options.retry, source),
+    schema: checkSchema(options.schema, source),
     name: options.name ?? queue,
   };
 }

@@ -21,7 +21,7 @@ export class BatchSubscription extends LocalSubscription {
     private readonly handler: DataBatchHandler,
     private readonly options: ResolvedSubscribeBatchOptions,
   ) {
-    super(engine, queue, options.name, options.retry);
+    super(engine, queue, options);
   }
 
   protected override next(): StoredMessage[][] {

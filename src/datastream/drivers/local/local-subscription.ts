@@ -1,9 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { sleep } from '../../../core/deadline.js';
 import { errorMessage, HubError } from '../../../core/errors.js';
-import { retryDelay, type ResolvedRetryPolicy } from '../../../core/retry.js';
+import { retryDelay } from '../../../core/retry.js';
 import { StoreFault } from '../../../embedded/store-fault.js';
 import type { DataContext, Message, Subscription } from '../../datastream.types.js';
+import { runHandler, type HandlerOutcome } from '../../handler-outcome.js';
+import type { ResolvedSubscribeOptions } from '../../subscribe.validation.js';
 import { toMessage, type StoredMessage } from './stored-message.js';
 import type { Settled, StreamEngine } from './stream-engine.js';
 import type { StoredQueue } from './stream-store.js';
@@ -17,12 +19,16 @@ const SLOW_HANDLER_MS = 60_000;
 /** Which work the current call chain is part of, so that a handler that closes its own subscription does not wait for itself. */
 const currentWork = new AsyncLocalStorage<object>();
 
+/** How the messages of a subscription are handled. */
+type HandlingPlan = Pick<ResolvedSubscribeOptions, 'name' | 'retry' | 'schema'>;
+
 /**
  * A consumer: hands messages to a handler as they become ready, and settles them by its outcome. Messages are taken from
  * the store only when a handler is free, so that none is held (and none counts an attempt) without being worked on.
  */
 export abstract class LocalSubscription implements Subscription {
   readonly queue: string;
+  readonly name: string;
   readonly #fault: StoreFault;
   #state: Subscription['state'] = 'running';
   #scheduled = false;
@@ -36,11 +42,11 @@ export abstract class LocalSubscription implements Subscription {
   protected constructor(
     protected readonly engine: StreamEngine,
     protected readonly stored: StoredQueue,
-    readonly name: string,
-    private readonly retry: ResolvedRetryPolicy,
+    private readonly plan: HandlingPlan,
   ) {
     this.queue = stored.name;
-    this.#fault = new StoreFault(engine.logger, `the subscription "${name}" of queue "${stored.name}"`);
+    this.name = plan.name;
+    this.#fault = new StoreFault(engine.logger, `the subscription "${plan.name}" of queue "${stored.name}"`);
     this.#unlisten = engine.listen(stored, () => this.schedule());
     this.schedule();
   }
@@ -135,17 +141,13 @@ export abstract class LocalSubscription implements Subscription {
   }
 
   async #work(stored: StoredMessage[]): Promise<void> {
-    let failure: { error: unknown } | undefined;
     const slow = setTimeout(() => this.#tellSlow(stored), SLOW_HANDLER_MS);
     slow.unref();
-    try {
-      await this.handle(stored.map(toMessage), { signal: this.#abandoned.signal });
-    } catch (error) {
-      failure = { error };
-    } finally {
-      clearTimeout(slow);
-    }
-    await this.#settle(stored.map((message) => this.#outcome(message, failure)));
+    const context = { signal: this.#abandoned.signal };
+    const handle = (messages: Message[]): Promise<void> | void => this.handle(messages, context);
+    const ended = await runHandler({ held: stored, toMessage, schema: this.plan.schema, handle });
+    clearTimeout(slow);
+    await this.#settle(ended.map(({ held, outcome }) => this.#settled(held, outcome)));
   }
 
   #tellSlow([first, ...others]: StoredMessage[]): void {
@@ -157,17 +159,20 @@ export abstract class LocalSubscription implements Subscription {
     );
   }
 
-  #outcome({ seq, attempt, messageId, spared }: StoredMessage, failure: { error: unknown } | undefined): Settled {
+  #settled({ seq, attempt, messageId, spared }: StoredMessage, outcome: HandlerOutcome): Settled {
     const delivery = { seq, attempt, messageId };
-    if (failure === undefined) return { ...delivery, settlement: { kind: 'ack' } };
-    const { error } = failure;
+    if (outcome.kind === 'ack') return { ...delivery, settlement: { kind: 'ack' } };
+    if (outcome.kind === 'reject') {
+      return { ...delivery, settlement: { kind: 'bury', reason: 'rejected', detail: outcome.detail } };
+    }
+    const { error } = outcome;
     // A handler that gives up because everything closes has not failed at its message.
     if (this.#state === 'closed' && (HubError.is(error, 'ABORTED') || HubError.is(error, 'CLOSED'))) {
       return { ...delivery, settlement: { kind: 'release', delay: 0, spared: true } };
     }
     const failures = attempt - spared;
-    if (failures < this.retry.attempts) {
-      return { ...delivery, settlement: { kind: 'release', delay: retryDelay(this.retry, failures) } };
+    if (failures < this.plan.retry.attempts) {
+      return { ...delivery, settlement: { kind: 'release', delay: retryDelay(this.plan.retry, failures) } };
     }
     return { ...delivery, settlement: { kind: 'bury', reason: 'failed', detail: errorMessage(error) } };
   }

@@ -15,7 +15,7 @@ export class MessageSubscription extends LocalSubscription {
     private readonly handler: DataHandler,
     options: ResolvedSubscribeOptions,
   ) {
-    super(engine, queue, options.name, options.retry);
+    super(engine, queue, options);
     // Nothing is fetched ahead, so what is held is what is worked on.
     this.#most = Math.min(options.concurrency, options.prefetch);
   }
