@@ -1,0 +1,15 @@
+import { defineDriver } from '../../../core/driver.js';
+import { rabbitmqSchema, type RabbitMQOptions } from './rabbitmq.options.js';
+
+export type { RabbitMQOptions, RabbitMQPluginOptions } from './rabbitmq.options.js';
+export type { RabbitMQPlugin } from './rabbitmq.plugin.js';
+
+/** Streams over RabbitMQ 3.10 or newer. */
+export default defineDriver<RabbitMQOptions>({
+  type: 'datastream',
+  name: 'rabbitmq',
+  label: 'RabbitMQ',
+  peers: ['@golevelup/nestjs-rabbitmq', 'amqplib'],
+  schema: rabbitmqSchema,
+  load: async () => (await import('./rabbitmq.module.js')).RabbitMQDriverModule,
+});

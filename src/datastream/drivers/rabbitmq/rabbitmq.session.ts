@@ -1,0 +1,181 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { amqpError } from '../../../amqp/amqp.errors.js';
+import { AmqpPublisher } from '../../../amqp/amqp.publisher.js';
+import { AmqpRpc } from '../../../amqp/amqp.rpc.js';
+import { withDeadline } from '../../../core/deadline.js';
+import { errorMessage, HubError, type HubErrorOptions } from '../../../core/errors.js';
+import type { RetryPolicy } from '../../../core/retry.js';
+import type { StoreLogger } from '../../../embedded/store-logger.js';
+import { BoundedSends } from './bounded-sends.js';
+import type { ConsumerContext } from './consumer-context.js';
+import { LiveChannel } from './live-channel.js';
+import { QueuePuller } from './queue-puller.js';
+import { RabbitDeadLetters } from './rabbit-dead-letters.js';
+import { RabbitQueues } from './rabbit-queues.js';
+import type { RabbitSubscription } from './rabbit-subscription.js';
+import type { RabbitMQConnections } from './rabbitmq.connections.js';
+import { queueMissing } from './rabbitmq.errors.js';
+import type { RabbitMQOptions } from './rabbitmq.options.js';
+import { Settlement } from './settlement.js';
+
+/** How long what was sent before a shutdown may take to be confirmed, in ms. */
+const LAST_CONFIRMS_MS = 2_000;
+
+/** What is open between `initialize()` and `shutdown()`. */
+export class RabbitMQSession implements ConsumerContext {
+  readonly publisher: AmqpPublisher;
+  readonly queues: RabbitQueues;
+  readonly deadLetters: RabbitDeadLetters;
+  readonly settlement: Settlement;
+  readonly subscriptions = new Set<RabbitSubscription>();
+  readonly reconnect: RetryPolicy;
+  readonly consumerTag: string;
+  readonly rpc: AmqpRpc;
+  readonly #pullers = new Map<string, QueuePuller>();
+  readonly #bounded = new Map<string, BoundedSends>();
+  readonly #channels = new Set<LiveChannel>();
+  readonly #closing = new AbortController();
+  #unlisten: (() => void) | undefined;
+
+  private constructor(
+    private readonly options: RabbitMQOptions,
+    readonly connections: RabbitMQConnections,
+    readonly logger: StoreLogger,
+    private readonly source: HubErrorOptions,
+  ) {
+    const { publish, consume } = connections;
+    this.publisher = new AmqpPublisher(publish, options, source);
+    this.rpc = new AmqpRpc(consume, options.connectTimeout, source);
+    this.queues = new RabbitQueues(this.rpc, options, source);
+    this.deadLetters = new RabbitDeadLetters(consume, this.publisher, this.queues, source);
+    this.settlement = new Settlement(this.publisher, this.queues, source);
+    this.reconnect = options.reconnect;
+    this.consumerTag = options.connectionName;
+  }
+
+  /** Connects and declares the configured topology. Leaves nothing open when it rejects. */
+  static async open(
+    options: RabbitMQOptions,
+    connections: RabbitMQConnections,
+    logger: StoreLogger,
+    source: HubErrorOptions,
+  ): Promise<RabbitMQSession> {
+    const session = new RabbitMQSession(options, connections, logger, source);
+    try {
+      await Promise.all([connections.publish.open(), connections.consume.open()]);
+      await session.queues.declareTopology(options);
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+    session.#unlisten = connections.consume.listen({ up: () => void session.#declareAgain() });
+    return session;
+  }
+
+  /** Messages of a queue that are delivered here and not settled. */
+  unacked(queue: string): number {
+    let count = 0;
+    for (const live of this.#channels) if (live.queue === queue) count += live.inHand;
+    return count;
+  }
+
+  /** Takes single messages from a queue. */
+  puller(queue: string): QueuePuller {
+    const known = this.#pullers.get(queue) ?? new QueuePuller(this, queue, this.#closing.signal);
+    this.#pullers.set(queue, known);
+    return known;
+  }
+
+  /** Keeps sends to a queue below its `maxLength`; `undefined` for a queue that has none, or that others have made. */
+  bounded(queue: string): BoundedSends | undefined {
+    const maxLength = this.queues.known(queue)?.maxLength ?? null;
+    if (maxLength === null) return undefined;
+    const known = this.#bounded.get(queue) ?? this.#newBounded(queue, maxLength);
+    this.#bounded.set(queue, known);
+    return known;
+  }
+
+  /** Ends everything that concerns a queue that is being deleted. */
+  forget(queue: string): void {
+    for (const subscription of this.subscriptions) if (subscription.queue === queue) subscription.stop();
+    this.#pullers.get(queue)?.retire();
+    this.#pullers.delete(queue);
+    this.#bounded.delete(queue);
+  }
+
+  async openChannel(queue: string, onClosed: (live: LiveChannel) => void): Promise<LiveChannel> {
+    const channel = await this.connections.consume.channel();
+    const live = new LiveChannel(channel, queue, (closed) => {
+      this.#channels.delete(closed);
+      onClosed(closed);
+    });
+    this.#channels.add(live);
+    return live;
+  }
+
+  async whenUp(signal: AbortSignal): Promise<void> {
+    const { consume } = this.connections;
+    while (!consume.up) {
+      try {
+        await consume.whenUp(60_000, signal);
+      } catch (error) {
+        if (signal.aborted || HubError.is(error, 'CLOSED')) throw error;
+      }
+    }
+  }
+
+  async restore(queue: string): Promise<void> {
+    await this.queues.restore(queue);
+  }
+
+  withinDeadline<T>(answer: PromiseLike<T>): Promise<T> {
+    const { connectTimeout } = this.options;
+    return withDeadline(
+      answer,
+      connectTimeout,
+      () => new HubError('UNAVAILABLE', `the broker has not answered within ${connectTimeout} ms.`, this.source),
+    );
+  }
+
+  explain(error: unknown, queue: string): Error {
+    const explained = HubError.is(error) ? error : amqpError(error, this.source);
+    return explained.code === 'NOT_FOUND' ? queueMissing(queue, this.source, error) : explained;
+  }
+
+  /** Stops consumers, waits for their handlers, and for the confirmation of what was sent. */
+  async drain(): Promise<void> {
+    // All stop first: otherwise one would go on taking messages while another's handlers end.
+    for (const subscription of this.subscriptions) subscription.stop();
+    await Promise.all([...this.subscriptions].map((subscription) => subscription.close()));
+    await this.publisher.flush(this.options.publishTimeout);
+  }
+
+  /** Closes everything; what is in hand goes back to its queue. */
+  async close(): Promise<void> {
+    this.#unlisten?.();
+    for (const subscription of this.subscriptions) subscription.abandon();
+    this.#closing.abort(new HubError('CLOSED', 'the plugin has been shut down.', this.source));
+    await this.publisher.flush(LAST_CONFIRMS_MS).catch((error: unknown) => {
+      this.logger.warn(`not everything that was sent is confirmed: ${errorMessage(error)}`);
+    });
+    await this.publisher.close();
+    // A channel that is closed in order has passed its last acks on; a broker that is away cannot be waited for.
+    const closed = Promise.all([...this.#channels].map((live) => live.close()));
+    await Promise.race([closed, delay(LAST_CONFIRMS_MS, undefined, { ref: false })]);
+    await this.rpc.close();
+    await Promise.all([this.connections.publish.close(), this.connections.consume.close()]);
+  }
+
+  #newBounded(queue: string, maxLength: number): BoundedSends {
+    return new BoundedSends(queue, maxLength, async () => (await this.queues.counts(queue)).ready);
+  }
+
+  /** A broker that comes back may have lost what was not durable, or all of its disk. */
+  async #declareAgain(): Promise<void> {
+    try {
+      await this.queues.declareAgain(this.options);
+    } catch (error) {
+      this.logger.warn(`the topology could not be declared again: ${errorMessage(error)}`);
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import { HubError, type HubErrorOptions } from '../../../core/errors.js';
+import type { AmqpPublisher } from '../../../amqp/amqp.publisher.js';
+import type { DeadLetterReason } from '../../datastream.types.js';
+import { DEFAULT_DELIVERY_LIMIT } from '../../datastream.validation.js';
+import type { LiveChannel } from './live-channel.js';
+import { DELIVERY_COUNT } from './hub-headers.js';
+import type { RawMessage, ReceivedMessage } from './message-decoder.js';
+import type { RabbitQueues } from './rabbit-queues.js';
+import { republished, type Republication } from './republish.js';
+import { deadQueue } from './topology.js';
+
+/** A message and the channel on which it can be settled. */
+export interface Held {
+  received: ReceivedMessage;
+  live: LiveChannel;
+}
+
+/**
+ * Settles deliveries. What does not simply go away is published to where it has to go, confirmed, and only then acked, so
+ * that it is in one of the two places at any time. Each call resolves to `false` when the channel of the delivery is gone:
+ * then the message comes again. It rejects, and the message stays in hand, when the broker does not take the copy.
+ */
+export class Settlement {
+  constructor(
+    private readonly publisher: AmqpPublisher,
+    private readonly queues: RabbitQueues,
+    private readonly source: HubErrorOptions,
+  ) {}
+
+  /** The message is done with. */
+  ack({ received, live }: Held): boolean {
+    return live.ack(received.raw);
+  }
+
+  /** It was not worked on: it goes back to where it was. */
+  giveBack({ received, live }: Held): boolean {
+    return live.giveBack(received.raw);
+  }
+
+  /** Delivers it again after `delay` ms; at its delivery limit it becomes a dead letter. */
+  async again(held: Held, delay: number, failure?: string): Promise<boolean> {
+    const { received, live } = held;
+    if (!live.open) return false;
+    if (received.attempt >= this.limit(received.queue)) {
+      return this.bury(held, 'delivery-limit', failure ?? '', failure);
+    }
+    const change: Republication = { kind: 'retry', delayed: delay > 0, failure, now: Date.now() };
+    if (delay > 0) await this.#delay(received, delay, change);
+    else {
+      try {
+        await this.#publish(received, received.queue, change);
+      } catch (error) {
+        // A full queue takes no copy, but has a place for the original.
+        if (HubError.is(error, 'CONFLICT')) return live.giveBack(received.raw);
+        throw error;
+      }
+    }
+    return live.ack(received.raw);
+  }
+
+  /** Makes it a dead letter. */
+  async bury(held: Held, reason: DeadLetterReason, detail: string, failure?: string): Promise<boolean> {
+    const { received, live } = held;
+    if (!live.open) return false;
+    const change: Republication = { kind: 'bury', reason, detail, failure, now: Date.now() };
+    await this.#publish(received, deadQueue(received.queue), change);
+    return live.ack(received.raw);
+  }
+
+  /**
+   * Settles what no consumer may see: expired, undecodable, or delivered too often; and counts the delivery of a classic
+   * queue that came back by itself, which the broker does not. `undefined` for a message to be handed over.
+   */
+  unfit({ received }: Held): ((held: Held) => Promise<boolean>) | undefined {
+    const { fault, expiresAt, attempt, queue, raw } = received;
+    if (fault !== undefined) return (held) => this.bury(held, 'rejected', fault);
+    if (expiresAt !== null && expiresAt <= Date.now()) return (held) => this.bury(held, 'expired', '');
+    if (attempt > this.limit(queue)) return (held) => this.bury(held, 'delivery-limit', '');
+    if (isUncounted(raw)) return (held) => this.#count(held);
+    return undefined;
+  }
+
+  /** Most deliveries of a message of `queue`. */
+  limit(queue: string): number {
+    return this.queues.known(queue)?.deliveryLimit ?? DEFAULT_DELIVERY_LIMIT;
+  }
+
+  async #count({ received, live }: Held): Promise<boolean> {
+    await this.#publish(received, received.queue, { kind: 'count', now: Date.now() });
+    return live.ack(received.raw);
+  }
+
+  async #delay(received: ReceivedMessage, delay: number, change: Republication): Promise<void> {
+    const { queue } = received;
+    try {
+      await this.#publish(received, await this.queues.ensureDelayQueue(queue, delay), change);
+    } catch (error) {
+      if (!HubError.is(error, 'NOT_FOUND')) throw error;
+      // Somebody has deleted it since it was declared.
+      this.queues.forgetDelayQueues(queue);
+      await this.#publish(received, await this.queues.ensureDelayQueue(queue, delay), change);
+    }
+  }
+
+  async #publish(received: ReceivedMessage, routingKey: string, change: Republication): Promise<void> {
+    const { content, properties } = republished(received, change, this.source);
+    await this.publisher.publish({ exchange: '', routingKey, content, properties });
+  }
+}
+
+/** Whether the broker says only that it has delivered the message before, and not how often: that of a classic queue. */
+function isUncounted({ fields, properties }: RawMessage): boolean {
+  return fields.redelivered && properties.headers?.[DELIVERY_COUNT] === undefined;
+}
