@@ -43,6 +43,11 @@ export class LiveChannel {
     return this.#settle((channel) => channel.nack(message, false, true));
   }
 
+  /** Has the broker make a dead letter of a message; `false` when the channel is gone. */
+  discard(message: AmqpMessage): boolean {
+    return this.#settle((channel) => channel.nack(message, false, false));
+  }
+
   /** Closes it as soon as nothing is in hand. */
   retire(): void {
     this.#retired = true;

@@ -3,7 +3,6 @@ import type { JsonObject } from '../../../core/json.js';
 import type { Delivery, Payload } from '../../datastream.types.js';
 import { checkDuration } from '../../datastream.validation.js';
 import { deliveryLost } from './rabbitmq.errors.js';
-import { toMessage } from './message-decoder.js';
 import type { Held, Settlement } from './settlement.js';
 
 /** A pulled message in the caller's hands. */
@@ -25,7 +24,7 @@ export class RabbitDelivery implements Delivery {
     private readonly source: HubErrorOptions,
     settled: boolean,
   ) {
-    const message = toMessage(held.received);
+    const { message } = held.received;
     this.messageId = message.messageId;
     this.queue = message.queue;
     this.payload = message.payload;

@@ -10,7 +10,7 @@ import { runHandler, type HandlerOutcome } from '../../handler-outcome.js';
 import { HandlerRuns } from '../../handler-runs.js';
 import type { ConsumerContext } from './consumer-context.js';
 import type { LiveChannel } from './live-channel.js';
-import { decodeMessage, toMessage } from './message-decoder.js';
+import { decodeMessage } from './message-decoder.js';
 import type { Held } from './settlement.js';
 
 /** What the two kinds of subscriptions have in common. */
@@ -120,7 +120,7 @@ export abstract class RabbitSubscription implements Subscription {
   /** Starts the handler on messages that are held no more; what it throws decides on what becomes of them. */
   protected run(batch: Held[], handle: Handle): void {
     this.runs.start(
-      batch.map(({ received }) => received),
+      batch.map(messageOf),
       () => this.#work(batch, handle),
       () => this.pump(),
     );
@@ -165,10 +165,22 @@ export abstract class RabbitSubscription implements Subscription {
     // A handler that gives up because everything closes has not failed at its message.
     if (this.#state === 'closed' && HubError.is(error, 'ABORTED', 'CLOSED')) return settlement.giveBack(held);
     const detail = errorMessage(error);
-    const failures = held.received.failed + 1;
+    const failures = held.received.failureCount + 1;
     const { retry } = this.consumer;
-    if (failures < retry.attempts) return settlement.again(held, retryDelay(retry, failures), detail);
+    if (failures < retry.attempts) return this.#retry(held, retryDelay(retry, failures), detail);
     return settlement.bury(held, 'failed', detail, detail);
+  }
+
+  async #retry(held: Held, delay: number, detail: string): Promise<boolean> {
+    const { settlement } = this.context;
+    try {
+      return await settlement.again(held, delay, detail);
+    } catch (error) {
+      if (!HubError.is(error, 'NOT_FOUND')) throw error;
+      // Whoever owns the topology has made no queue for this delay: the message waits in hand.
+      await sleep(delay, this.runs.signal);
+      return settlement.again(held, 0, detail);
+    }
   }
 
   async #attach(): Promise<void> {
@@ -274,5 +286,5 @@ export abstract class RabbitSubscription implements Subscription {
 }
 
 function messageOf({ received }: Held): Message {
-  return toMessage(received);
+  return received.message;
 }

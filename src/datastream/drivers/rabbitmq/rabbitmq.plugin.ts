@@ -1,5 +1,5 @@
 import { throwIfAborted } from '../../../core/deadline.js';
-import { HubError, type HubErrorOptions } from '../../../core/errors.js';
+import type { HubErrorOptions } from '../../../core/errors.js';
 import type { JsonObject } from '../../../core/json.js';
 import type { Redactor } from '../../../core/redact.js';
 import { validateOptions } from '../../../core/validate.js';
@@ -31,12 +31,10 @@ import {
 } from '../../datastream.validation.js';
 import { resolveSubscribe, resolveSubscribeBatch } from '../../subscribe.validation.js';
 import { BatchSubscription } from './batch-subscription.js';
-import { encodeMessage } from './message-encoder.js';
 import { MessageSubscription } from './message-subscription.js';
 import { RabbitDelivery } from './rabbit-delivery.js';
 import type { RabbitSubscription } from './rabbit-subscription.js';
 import { rabbitMQConnections } from './rabbitmq.connections.js';
-import { queueFull, queueMissing } from './rabbitmq.errors.js';
 import { streamHealth } from './rabbitmq.health.js';
 import { rabbitmqSchema, type RabbitMQOptions, type RabbitMQPluginOptions } from './rabbitmq.options.js';
 import { RabbitMQSession } from './rabbitmq.session.js';
@@ -98,9 +96,7 @@ export class RabbitMQPlugin extends DataStreamPlugin {
     checkQueueName(queue, source);
     const sealed = this.#seal({ ...options, payload }, source);
     throwIfAborted(options.signal, source);
-    const send = (): Promise<void> => this.#publish(session, queue, sealed, options.signal, source);
-    const bounded = session.bounded(queue);
-    await (bounded === undefined ? send() : bounded.run(1, source, send));
+    await session.sender.send(queue, sealed, { signal: options.signal, source });
     return sealed.messageId;
   }
 
@@ -114,10 +110,29 @@ export class RabbitMQPlugin extends DataStreamPlugin {
     checkQueueName(queue, source);
     const sealed = messages.map((message, index) => this.#seal(message, { ...source, details: { sent: 0, index } }));
     throwIfAborted(options.signal, source);
-    const send = (): Promise<void> => this.#publishAll(session, queue, sealed, options.signal, source);
-    const bounded = session.bounded(queue);
-    await (bounded === undefined ? send() : bounded.run(sealed.length, source, send));
+    await session.sender.sendAll(queue, sealed, { signal: options.signal, source });
     return sealed.map(({ messageId }) => messageId);
+  }
+
+  /**
+   * Sends a message to an exchange, for consumers outside the hub; the port has queues only. Resolves to its id when every
+   * queue that it is routed to has it. `NOT_FOUND` when there is no such exchange, or nothing is bound for the routing key.
+   * @param exchange `''` is the default exchange, whose routing keys are the names of queues
+   */
+  async publish(exchange: string, routingKey: string, payload: Payload, options: SendOptions = {}): Promise<string> {
+    const session = this.#open('publish');
+    const source = this.source('publish');
+    for (const [name, what] of [
+      [exchange, 'the exchange'],
+      [routingKey, 'the routing key'],
+    ] as const) {
+      if (typeof name === 'string' && Buffer.byteLength(name) <= 255) continue;
+      throw this.error('INVALID_ARGUMENT', 'publish', `${what} has to be a text of at most 255 bytes.`);
+    }
+    const sealed = this.#seal({ ...options, payload }, source);
+    throwIfAborted(options.signal, source);
+    await session.sender.publish(exchange, routingKey, sealed, { signal: options.signal, source });
+    return sealed.messageId;
   }
 
   async pullData(queue: string, options: PullOptions = {}): Promise<Delivery | null> {
@@ -196,49 +211,6 @@ export class RabbitMQPlugin extends DataStreamPlugin {
     return sealMessage(message, { maxPayloadBytes, priority: priorities, source });
   }
 
-  async #publish(
-    session: RabbitMQSession,
-    queue: string,
-    sealed: SealedMessage,
-    signal: AbortSignal | undefined,
-    source: HubErrorOptions,
-  ): Promise<void> {
-    const { content, properties } = encodeMessage(sealed, Date.now(), source);
-    const message = { exchange: '', routingKey: queue, content, properties };
-    try {
-      await session.publisher.publish(message, signal === undefined ? undefined : { signal });
-    } catch (error) {
-      throw sendError(error, queue, source);
-    }
-  }
-
-  async #publishAll(
-    session: RabbitMQSession,
-    queue: string,
-    sealed: readonly SealedMessage[],
-    signal: AbortSignal | undefined,
-    source: HubErrorOptions,
-  ): Promise<void> {
-    let sent = 0;
-    let failure: { error: unknown } | undefined;
-    await Promise.all(
-      sealed.map((one) =>
-        this.#publish(session, queue, one, signal, source).then(
-          () => (sent += 1),
-          (error: unknown) => (failure ??= { error }),
-        ),
-      ),
-    );
-    if (failure === undefined) return;
-    const { error } = failure;
-    if (!HubError.is(error)) throw error;
-    throw new HubError(error.code, error.message, {
-      ...source,
-      cause: error.cause,
-      details: { ...error.details, sent },
-    });
-  }
-
   async #pull(operation: string, queue: string, options: PullBatchOptions): Promise<RabbitDelivery[]> {
     const session = this.#open(operation);
     const source = this.source(operation);
@@ -274,11 +246,4 @@ export class RabbitMQPlugin extends DataStreamPlugin {
     if (this.#session === undefined) throw this.error('CLOSED', operation, 'the plugin is not open.');
     return this.#session;
   }
-}
-
-/** What a refused publication means for the sender. */
-function sendError(error: unknown, queue: string, source: HubErrorOptions): unknown {
-  if (HubError.is(error, 'NOT_FOUND')) return queueMissing(queue, source, error);
-  if (HubError.is(error, 'CONFLICT')) return queueFull(queue, source, error);
-  return error;
 }

@@ -6,12 +6,12 @@ import { withDeadline } from '../../../core/deadline.js';
 import { errorMessage, HubError, type HubErrorOptions } from '../../../core/errors.js';
 import type { RetryPolicy } from '../../../core/retry.js';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
-import { BoundedSends } from './bounded-sends.js';
 import type { ConsumerContext } from './consumer-context.js';
 import { LiveChannel } from './live-channel.js';
 import { QueuePuller } from './queue-puller.js';
 import { RabbitDeadLetters } from './rabbit-dead-letters.js';
 import { RabbitQueues } from './rabbit-queues.js';
+import { RabbitSender } from './rabbit-sender.js';
 import type { RabbitSubscription } from './rabbit-subscription.js';
 import type { RabbitMQConnections } from './rabbitmq.connections.js';
 import { queueMissing } from './rabbitmq.errors.js';
@@ -24,6 +24,7 @@ const LAST_CONFIRMS_MS = 2_000;
 /** What is open between `initialize()` and `shutdown()`. */
 export class RabbitMQSession implements ConsumerContext {
   readonly publisher: AmqpPublisher;
+  readonly sender: RabbitSender;
   readonly queues: RabbitQueues;
   readonly deadLetters: RabbitDeadLetters;
   readonly settlement: Settlement;
@@ -32,7 +33,6 @@ export class RabbitMQSession implements ConsumerContext {
   readonly consumerTag: string;
   readonly rpc: AmqpRpc;
   readonly #pullers = new Map<string, QueuePuller>();
-  readonly #bounded = new Map<string, BoundedSends>();
   readonly #channels = new Set<LiveChannel>();
   readonly #closing = new AbortController();
   #unlisten: (() => void) | undefined;
@@ -47,6 +47,7 @@ export class RabbitMQSession implements ConsumerContext {
     this.publisher = new AmqpPublisher(publish, options, source);
     this.rpc = new AmqpRpc(consume, options.connectTimeout, source);
     this.queues = new RabbitQueues(this.rpc, options, source);
+    this.sender = new RabbitSender(this.publisher, this.rpc, this.queues);
     this.deadLetters = new RabbitDeadLetters(consume, this.publisher, this.queues, source);
     this.settlement = new Settlement(this.publisher, this.queues, source);
     this.reconnect = options.reconnect;
@@ -86,21 +87,12 @@ export class RabbitMQSession implements ConsumerContext {
     return known;
   }
 
-  /** Keeps sends to a queue below its `maxLength`; `undefined` for a queue that has none, or that others have made. */
-  bounded(queue: string): BoundedSends | undefined {
-    const maxLength = this.queues.known(queue)?.maxLength ?? null;
-    if (maxLength === null) return undefined;
-    const known = this.#bounded.get(queue) ?? this.#newBounded(queue, maxLength);
-    this.#bounded.set(queue, known);
-    return known;
-  }
-
   /** Ends everything that concerns a queue that is being deleted. */
   forget(queue: string): void {
     for (const subscription of this.subscriptions) if (subscription.queue === queue) subscription.stop();
     this.#pullers.get(queue)?.retire();
     this.#pullers.delete(queue);
-    this.#bounded.delete(queue);
+    this.sender.forget(queue);
   }
 
   async openChannel(queue: string, onClosed: (live: LiveChannel) => void): Promise<LiveChannel> {
@@ -166,12 +158,9 @@ export class RabbitMQSession implements ConsumerContext {
     await Promise.all([this.connections.publish.close(), this.connections.consume.close()]);
   }
 
-  #newBounded(queue: string, maxLength: number): BoundedSends {
-    return new BoundedSends(queue, maxLength, async () => (await this.queues.counts(queue)).ready);
-  }
-
   /** A broker that comes back may have lost what was not durable, or all of its disk. */
   async #declareAgain(): Promise<void> {
+    this.sender.forgetExchanges();
     try {
       await this.queues.declareAgain(this.options);
     } catch (error) {

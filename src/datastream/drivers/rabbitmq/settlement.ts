@@ -3,8 +3,7 @@ import type { AmqpPublisher } from '../../../amqp/amqp.publisher.js';
 import type { DeadLetterReason } from '../../datastream.types.js';
 import { DEFAULT_DELIVERY_LIMIT } from '../../datastream.validation.js';
 import type { LiveChannel } from './live-channel.js';
-import { DELIVERY_COUNT } from './hub-headers.js';
-import type { RawMessage, ReceivedMessage } from './message-decoder.js';
+import type { ReceivedMessage } from './message-decoder.js';
 import type { RabbitQueues } from './rabbit-queues.js';
 import { republished, type Republication } from './republish.js';
 import { deadQueue } from './topology.js';
@@ -40,31 +39,34 @@ export class Settlement {
   /** Delivers it again after `delay` ms; at its delivery limit it becomes a dead letter. */
   async again(held: Held, delay: number, failure?: string): Promise<boolean> {
     const { received, live } = held;
-    if (!live.open) return false;
     if (received.attempt >= this.limit(received.queue)) {
       return this.bury(held, 'delivery-limit', failure ?? '', failure);
     }
     const change: Republication = { kind: 'retry', delayed: delay > 0, failure, now: Date.now() };
-    if (delay > 0) await this.#delay(received, delay, change);
-    else {
+    return this.#move(held, change, async (publish) => {
+      if (delay > 0) {
+        await this.#delay(received.queue, delay, publish);
+        return live.ack(received.raw);
+      }
       try {
-        await this.#publish(received, received.queue, change);
+        await publish(received.queue);
       } catch (error) {
         // A full queue takes no copy, but has a place for the original.
         if (HubError.is(error, 'CONFLICT')) return live.giveBack(received.raw);
         throw error;
       }
-    }
-    return live.ack(received.raw);
+      return live.ack(received.raw);
+    });
   }
 
   /** Makes it a dead letter. */
-  async bury(held: Held, reason: DeadLetterReason, detail: string, failure?: string): Promise<boolean> {
+  bury(held: Held, reason: DeadLetterReason, detail: string, failure?: string): Promise<boolean> {
     const { received, live } = held;
-    if (!live.open) return false;
     const change: Republication = { kind: 'bury', reason, detail, failure, now: Date.now() };
-    await this.#publish(received, deadQueue(received.queue), change);
-    return live.ack(received.raw);
+    return this.#move(held, change, async (publish) => {
+      await publish(deadQueue(received.queue));
+      return live.ack(received.raw);
+    });
   }
 
   /**
@@ -72,11 +74,11 @@ export class Settlement {
    * queue that came back by itself, which the broker does not. `undefined` for a message to be handed over.
    */
   unfit({ received }: Held): ((held: Held) => Promise<boolean>) | undefined {
-    const { fault, expiresAt, attempt, queue, raw } = received;
+    const { fault, expiresAt, attempt, queue, uncounted } = received;
     if (fault !== undefined) return (held) => this.bury(held, 'rejected', fault);
     if (expiresAt !== null && expiresAt <= Date.now()) return (held) => this.bury(held, 'expired', '');
     if (attempt > this.limit(queue)) return (held) => this.bury(held, 'delivery-limit', '');
-    if (isUncounted(raw)) return (held) => this.#count(held);
+    if (uncounted) return (held) => this.#count(held);
     return undefined;
   }
 
@@ -85,30 +87,39 @@ export class Settlement {
     return this.queues.known(queue)?.deliveryLimit ?? DEFAULT_DELIVERY_LIMIT;
   }
 
-  async #count({ received, live }: Held): Promise<boolean> {
-    await this.#publish(received, received.queue, { kind: 'count', now: Date.now() });
-    return live.ack(received.raw);
+  #count(held: Held): Promise<boolean> {
+    const { received, live } = held;
+    return this.#move(held, { kind: 'count', now: Date.now() }, async (publish) => {
+      await publish(received.queue);
+      return live.ack(received.raw);
+    });
   }
 
-  async #delay(received: ReceivedMessage, delay: number, change: Republication): Promise<void> {
-    const { queue } = received;
+  async #delay(queue: string, delay: number, publish: (routingKey: string) => Promise<void>): Promise<void> {
     try {
-      await this.#publish(received, await this.queues.ensureDelayQueue(queue, delay), change);
+      await publish(await this.queues.ensureDelayQueue(queue, delay));
     } catch (error) {
       if (!HubError.is(error, 'NOT_FOUND')) throw error;
       // Somebody has deleted it since it was declared.
       this.queues.forgetDelayQueues(queue);
-      await this.#publish(received, await this.queues.ensureDelayQueue(queue, delay), change);
+      await publish(await this.queues.ensureDelayQueue(queue, delay));
     }
   }
 
-  async #publish(received: ReceivedMessage, routingKey: string, change: Republication): Promise<void> {
-    const { content, properties } = republished(received, change, this.source);
-    await this.publisher.publish({ exchange: '', routingKey, content, properties });
+  /** Does `work`, which publishes the changed message and settles the original. */
+  async #move(
+    { received, live }: Held,
+    change: Republication,
+    work: (publish: (routingKey: string) => Promise<void>) => Promise<boolean>,
+  ): Promise<boolean> {
+    if (!live.open) return false;
+    try {
+      const { content, properties } = republished(received, change, this.source);
+      return await work((routingKey) => this.publisher.publish({ exchange: '', routingKey, content, properties }));
+    } catch (error) {
+      // Headers of another client that cannot be sent again: the broker moves it to the dead letters as it is.
+      if (HubError.is(error, 'PAYLOAD_INVALID')) return live.discard(received.raw);
+      throw error;
+    }
   }
-}
-
-/** Whether the broker says only that it has delivered the message before, and not how often: that of a classic queue. */
-function isUncounted({ fields, properties }: RawMessage): boolean {
-  return fields.redelivered && properties.headers?.[DELIVERY_COUNT] === undefined;
 }
