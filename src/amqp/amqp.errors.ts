@@ -19,7 +19,9 @@ const REPLY_CODES: Record<number, HubErrorCode> = {
 };
 
 /** Codes of Node for a certificate that is not trusted, or for another host. */
-const CERTIFICATE = /^(CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|ERR_TLS_CERT|ERR_SSL_TLSV?1?_?ALERT|HOSTNAME_MISMATCH)/;
+const CERTIFICATE = /^(CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|ERR_TLS_CERT|HOSTNAME_MISMATCH)/;
+/** The broker did not take our certificate, or our version of TLS. */
+const TLS_ALERT = /^ERR_SSL_\w*ALERT/;
 /** The other side does not speak TLS, or none of ours. */
 const NO_TLS = /^(EPROTO|ERR_SSL_|ERR_OSSL_)/;
 
@@ -75,6 +77,7 @@ function textOf(message: string, code: string): string {
     /"?replyText"?: ?["'](.*?)["'],? ?"?(?:classId|replyCode)/s.exec(message)?.[1];
   const text = said ?? message;
   if (CERTIFICATE.test(code)) return `${text}. Give the authority that signed it as tls.ca.`;
+  if (TLS_ALERT.test(code)) return `the broker refused the TLS handshake (${text}). Look at tls.cert and tls.key.`;
   if (NO_TLS.test(code))
     return `the broker does not speak TLS there (${text}). Use its TLS port, or amqp:// without TLS.`;
   if (/Socket closed abruptly/.test(message)) {

@@ -30,12 +30,12 @@ export function urlFault(text: string): string | undefined {
 export function parseAmqpUrl(text: string): AmqpUrl {
   const url = new URL(text);
   const vhost = decodeURIComponent(url.pathname.slice(1));
-  const given = url.username !== '' || url.password !== '';
   return {
     tls: url.protocol === 'amqps:',
     host: decodeURIComponent(url.hostname).replace(/^\[|\]$/g, ''),
     ...(url.port === '' ? {} : { port: Number(url.port) }),
-    ...(given ? { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) } : {}),
+    ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
+    ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
     ...(vhost === '' ? {} : { vhost }),
   };
 }

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { connect } from 'node:tls';
+import type { SocketOptions } from 'amqplib';
+import { HubError, type HubErrorOptions } from '../core/errors.js';
+import type { AmqpTlsOptions } from './amqp.options.js';
+
+/** What Node's TLS is told. Throws `CONFIG_INVALID` for a file that cannot be read. */
+export function tlsSocketOptions(tls: AmqpTlsOptions, source: HubErrorOptions): SocketOptions {
+  const { passphrase, servername, rejectUnauthorized } = tls;
+  return {
+    ...(tls.ca === undefined ? {} : { ca: readPem(tls.ca, 'ca', source) }),
+    ...(tls.cert === undefined ? {} : { cert: readPem(tls.cert, 'cert', source) }),
+    ...(tls.key === undefined ? {} : { key: readPem(tls.key, 'key', source) }),
+    ...(passphrase === undefined ? {} : { passphrase }),
+    ...(servername === undefined ? {} : { servername }),
+    ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
+  };
+}
+
+function readPem(given: string, key: 'ca' | 'cert' | 'key', source: HubErrorOptions): string {
+  let pem = given;
+  if (!given.includes('-----BEGIN')) {
+    try {
+      pem = readFileSync(given, 'utf8');
+    } catch (error) {
+      // Without the text: it may be a key that lost its first line.
+      const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+      throw new HubError('CONFIG_INVALID', `tls.${key} is neither PEM nor a readable file (${code}).`, source);
+    }
+  }
+  if (pem.includes('-----BEGIN')) return pem;
+  throw new HubError('CONFIG_INVALID', `the file of tls.${key} holds no PEM.`, source);
+}
+
+/** Whether a TLS handshake succeeds at an address; `false` when there is no answer within `ms`. */
+export function speaksTls(host: string, port: number, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    // Nothing is sent or trusted: it is only to tell which protocol is spoken there.
+    const socket = connect({ host, port, rejectUnauthorized: false, ...(isIP(host) ? {} : { servername: host }) });
+    const end = (found: boolean) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(found);
+    };
+    const timer = setTimeout(() => end(false), ms);
+    socket.once('secureConnect', () => end(true));
+    socket.on('error', () => end(false));
+  });
+}
