@@ -4,6 +4,8 @@ import { deadLetterContract } from './contract/dead-letter.contract.js';
 import { streamLifeContract } from './contract/life.contract.js';
 import { pullContract } from './contract/pull.contract.js';
 import { queueContract } from './contract/queue.contract.js';
+import { rejectContract } from './contract/reject.contract.js';
+import { schemaContract } from './contract/schema.contract.js';
 import { sendContract } from './contract/send.contract.js';
 import { subscribeContract } from './contract/subscribe.contract.js';
 import type { DataStreamPlugin } from './datastream.plugin.js';
@@ -40,6 +42,8 @@ export function datastreamContract(
     pullContract(runner, harness);
     subscribeContract(runner, harness);
     batchContract(runner, harness);
+    rejectContract(runner, harness);
+    schemaContract(runner, harness);
     deadLetterContract(runner, harness);
     streamLifeContract(runner, harness);
   });

@@ -1,4 +1,5 @@
 import { HubPlugin } from '../core/plugin.js';
+import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type {
   DataBatchHandler,
   DataHandler,
@@ -75,8 +76,20 @@ export abstract class DataStreamPlugin extends HubPlugin<DataStreamSupports> {
   /** Takes up to `max` messages; an empty array when there is none within `wait`. */
   abstract pullBatch(queue: string, options: PullBatchOptions): Promise<Delivery[]>;
 
+  /** Like the other form, with the handler's type from the schema, which validates (and may transform) the payloads. */
+  abstract subscribe<T>(
+    queue: string,
+    handler: DataHandler<T>,
+    options: SubscribeOptions & { schema: StandardSchemaV1<unknown, T> },
+  ): Promise<Subscription>;
   /** Starts a consumer. It lasts, also across reconnects, until it is closed or the plugin drains. */
   abstract subscribe(queue: string, handler: DataHandler, options?: SubscribeOptions): Promise<Subscription>;
+  /** Like the other form, with the handler's type from the schema, which validates (and may transform) the payloads. */
+  abstract subscribeBatch<T>(
+    queue: string,
+    handler: DataBatchHandler<T>,
+    options: SubscribeBatchOptions & { schema: StandardSchemaV1<unknown, T> },
+  ): Promise<Subscription>;
   /** Starts a consumer that gets batches by size and longest wait. */
   abstract subscribeBatch(
     queue: string,

@@ -1,6 +1,7 @@
 import type { DataStreamPlugin } from '../../src/datastream/datastream.plugin.js';
 import type { Delivery, SubscribeOptions, Subscription } from '../../src/datastream/datastream.types.js';
 import { sleep } from '../../src/core/deadline.js';
+import { consumers } from './datastream-consumers.js';
 import { pretend, replace, type Mutant } from './mutant.js';
 
 /** Mutants of pulling, settling and subscribing. */
@@ -74,7 +75,7 @@ export const consumingMutants: Mutant<DataStreamPlugin>[] = [
     name: 'acks before processing',
     caughtBy: /^subscribe > a handler that throws: by default one attempt/,
     mutate: (plugin) =>
-      replace(plugin, 'subscribe', (original) => (queue, handler, options) => {
+      replace(consumers(plugin), 'subscribe', (original) => (queue, handler, options) => {
         const detached: typeof handler = (message, context) => {
           void Promise.resolve()
             .then(() => handler(message, context))
@@ -87,7 +88,7 @@ export const consumingMutants: Mutant<DataStreamPlugin>[] = [
     name: 'handles each message twice',
     caughtBy: /^subscribe > hands over what is there and what comes, in order/,
     mutate: (plugin) =>
-      replace(plugin, 'subscribe', (original) => (queue, handler, options) => {
+      replace(consumers(plugin), 'subscribe', (original) => (queue, handler, options) => {
         const twice: typeof handler = async (message, context) => {
           await handler(message, context);
           await handler(message, context);
@@ -99,7 +100,7 @@ export const consumingMutants: Mutant<DataStreamPlugin>[] = [
     name: 'reorders within a subscription of concurrency 1',
     caughtBy: /^subscribe > hands over what is there and what comes, in order/,
     mutate: (plugin) =>
-      replace(plugin, 'subscribe', (original) => (queue, handler, options) => {
+      replace(consumers(plugin), 'subscribe', (original) => (queue, handler, options) => {
         const uneven: typeof handler = async (message, context) => {
           if (Number(message.payload) % 2 === 0) await sleep(10);
           await handler(message, context);
@@ -116,7 +117,7 @@ export const consumingMutants: Mutant<DataStreamPlugin>[] = [
     name: 'ignores prefetch',
     caughtBy: /^subscribe > concurrency is how many handlers run, and prefetch how many messages are held$/,
     mutate: (plugin) =>
-      replace(plugin, 'subscribe', (original) => async (queue, handler, options = {}) => {
+      replace(consumers(plugin), 'subscribe', (original) => async (queue, handler, options = {}) => {
         // What a consumer without a prefetch limit does: it holds all that is there before it works on the first.
         const held = await plugin.pullBatch(queue, { max: 1_000 });
         const context = { signal: new AbortController().signal };
@@ -177,7 +178,7 @@ export const consumingMutants: Mutant<DataStreamPlugin>[] = [
     name: 'makes batches that are too large',
     caughtBy: /^subscribeBatch > by size: a full batch comes at once, in order, never larger$/,
     mutate: (plugin) =>
-      replace(plugin, 'subscribeBatch', (original) => (queue, handler, options) => {
+      replace(consumers(plugin), 'subscribeBatch', (original) => (queue, handler, options) => {
         return original(queue, handler, { ...options, size: options.size * 2 });
       }),
   },
@@ -185,7 +186,7 @@ export const consumingMutants: Mutant<DataStreamPlugin>[] = [
     name: 'holds a batch back until it is full',
     caughtBy: /^subscribeBatch > by time: the wait counts from the first message/,
     mutate: (plugin) =>
-      replace(plugin, 'subscribeBatch', (original) => (queue, handler, options) => {
+      replace(consumers(plugin), 'subscribeBatch', (original) => (queue, handler, options) => {
         return original(queue, handler, { ...options, maxWait: 600_000 });
       }),
   },
@@ -200,13 +201,13 @@ function changeDeliveries(plugin: DataStreamPlugin, change: (delivery: Delivery)
 }
 
 function changeSubscribe(plugin: DataStreamPlugin, change: (options: SubscribeOptions) => SubscribeOptions): void {
-  replace(plugin, 'subscribe', (original) => (queue, handler, options = {}) => {
+  replace(consumers(plugin), 'subscribe', (original) => (queue, handler, options = {}) => {
     return original(queue, handler, change(options));
   });
 }
 
 function changeSubscription(plugin: DataStreamPlugin, change: (subscription: Subscription) => void): void {
-  replace(plugin, 'subscribe', (original) => async (...args) => {
+  replace(consumers(plugin), 'subscribe', (original) => async (...args) => {
     const subscription = await original(...args);
     change(subscription);
     return subscription;

@@ -7,6 +7,7 @@ import type { MLOpsPlugin } from '../../src/mlops/mlops.plugin.js';
 import { taskqueueContract } from '../../src/taskqueue/taskqueue.contract.js';
 import type { TaskQueuePlugin } from '../../src/taskqueue/taskqueue.plugin.js';
 import { consumingMutants } from './datastream-consuming.mutants.js';
+import { handlingMutants } from './datastream-handling.mutants.js';
 import { queueMutants } from './datastream-queue.mutants.js';
 import { datastreamSubject, mlopsSubject, taskqueueSubject } from './local-subjects.js';
 import { loggingMutants } from './mlops-logging.mutants.js';
@@ -35,7 +36,7 @@ export const mlopsSuite: ProvedSuite<MLOpsPlugin> = {
 
 export const datastreamSuite: ProvedSuite<DataStreamPlugin> = {
   name: 'datastream',
-  mutants: [...queueMutants, ...consumingMutants],
+  mutants: [...queueMutants, ...consumingMutants, ...handlingMutants],
   register: (runner, harness) => datastreamContract(runner, 'local', harness),
   subject: datastreamSubject,
 };

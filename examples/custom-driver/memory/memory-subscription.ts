@@ -1,13 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataContext, Message, Subscription } from 'nestjs-experiment-hub/datastream';
-import { retryDelay, type ResolvedRetryPolicy } from 'nestjs-experiment-hub/datastream/driver-kit';
+import {
+  retryDelay,
+  runHandler,
+  type HandlerOutcome,
+  type ResolvedSubscribeOptions,
+} from 'nestjs-experiment-hub/datastream/driver-kit';
 import type { Entry, MemoryQueue } from './memory-queue.js';
 
 /** How a subscription consumes. A consumer of single messages has batches of one that wait for nothing. */
-export interface ConsumePlan {
-  name: string;
-  concurrency: number;
-  retry: ResolvedRetryPolicy;
+export interface ConsumePlan extends Pick<ResolvedSubscribeOptions, 'name' | 'concurrency' | 'retry' | 'schema'> {
   size: number;
   /** In ms. */
   maxWait: number;
@@ -112,19 +114,22 @@ export class MemorySubscription implements Subscription {
   }
 
   async #work(entries: Entry[]): Promise<void> {
+    const { source, plan, handler } = this;
+    const context = { signal: this.#abandoned.signal };
+    const ended = await runHandler({
+      held: entries,
+      toMessage: (entry) => source.message(entry),
+      schema: plan.schema,
+      handle: (messages) => handler(messages, context),
+    });
+    for (const { held, outcome } of ended) this.#settle(held, outcome);
+  }
+
+  #settle(entry: Entry, outcome: HandlerOutcome): void {
     const { source, plan } = this;
-    try {
-      await this.handler(
-        entries.map((entry) => source.message(entry)),
-        { signal: this.#abandoned.signal },
-      );
-      for (const entry of entries) source.ack(entry);
-    } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
-      for (const entry of entries) {
-        if (entry.attempt < plan.retry.attempts) source.release(entry, retryDelay(plan.retry, entry.attempt));
-        else source.bury(entry, 'failed', detail);
-      }
-    }
+    if (outcome.kind === 'ack') source.ack(entry);
+    else if (outcome.kind === 'reject') source.bury(entry, 'rejected', outcome.detail);
+    else if (entry.attempt < plan.retry.attempts) source.release(entry, retryDelay(plan.retry, entry.attempt));
+    else source.bury(entry, 'failed', outcome.error instanceof Error ? outcome.error.message : String(outcome.error));
   }
 }
