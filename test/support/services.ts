@@ -1,5 +1,7 @@
 import { postgres } from './postgres.js';
 import { pythonVenv, type PythonVenv } from './python-venv.js';
+import { rabbitmq } from './rabbitmq.js';
+import { redis } from './redis.js';
 
 /** A way to bring up a service that is not there. */
 export interface ServiceStarter {
@@ -37,6 +39,20 @@ export const services: readonly TestService[] = [
     address: postgres.address,
     probe: (address) => postgres.probe(address),
     starters: [{ how: 'Debian package', start: (signal) => postgres.start(signal) }],
+  },
+  {
+    name: 'rabbitmq',
+    env: 'HUB_TEST_RABBITMQ',
+    address: rabbitmq.address,
+    probe: (address) => rabbitmq.probe(address),
+    starters: [{ how: 'Debian package', start: (signal) => rabbitmq.start(signal) }],
+  },
+  {
+    name: 'redis',
+    env: 'HUB_TEST_REDIS',
+    address: redis.address,
+    probe: (address) => redis.probe(address),
+    starters: [{ how: 'Debian package', start: (signal) => redis.start(signal) }],
   },
 ];
 
