@@ -25,6 +25,9 @@ const TLS_ALERT = /^ERR_SSL_\w*ALERT/;
 /** The other side does not speak TLS, or none of ours. */
 const NO_TLS = /^(EPROTO|ERR_SSL_|ERR_OSSL_)/;
 
+/** All that amqplib tells of a 530 at the end of the handshake. */
+const VHOST_REFUSED = /Expected ConnectionOpenOk; got <ConnectionClose/;
+
 /** What can be read of any error of amqplib or Node. */
 interface Fault {
   /** Reply code of AMQP, when the broker said it. */
@@ -61,36 +64,40 @@ function faultOf(error: unknown): Fault {
   const given = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   const reply = typeof given === 'number' ? given : replyIn(message);
   const code = typeof given === 'string' ? given : '';
-  const text = textOf(message, code);
+  const reason = code.startsWith('ERR_SSL') ? (error as { reason?: unknown }).reason : undefined;
+  const text = textOf(message, code, typeof reason === 'string' ? reason : undefined);
+  if (VHOST_REFUSED.test(message)) return { code: 'VHOST', text };
   return { ...(reply === undefined ? {} : { reply }), code, text };
 }
 
 /** `Handshake terminated by server: 403 (ACCESS-REFUSED) with message "…"`: the only place where the code is then. */
 function replyIn(message: string): number | undefined {
-  const found = /\b([345]\d\d) \([A-Z][A-Z_-]+\) with message/.exec(message) ?? /"?replyCode"?: ?(\d{3})/.exec(message);
+  const found = /\b([345]\d\d) \([A-Z][A-Z_-]+\) with message/.exec(message);
   return found === null ? undefined : Number(found[1]);
 }
 
-function textOf(message: string, code: string): string {
-  const said =
-    /with message "(.*)"/s.exec(message)?.[1] ??
-    /"?replyText"?: ?["'](.*?)["'],? ?"?(?:classId|replyCode)/s.exec(message)?.[1];
-  const text = said ?? message;
+function textOf(message: string, code: string, reason: string | undefined): string {
+  if (VHOST_REFUSED.test(message)) {
+    return 'the broker refused the vhost: there is none of that name, the user has no permission for it, or it is down or full';
+  }
+  // OpenSSL's own message has its file names in it.
+  const text = reason ?? /with message "(.*)"/s.exec(message)?.[1] ?? message;
   if (CERTIFICATE.test(code)) return `${text}. Give the authority that signed it as tls.ca.`;
   if (TLS_ALERT.test(code)) return `the broker refused the TLS handshake (${text}). Look at tls.cert and tls.key.`;
-  if (NO_TLS.test(code))
+  if (NO_TLS.test(code)) {
     return `the broker does not speak TLS there (${text}). Use its TLS port, or amqp:// without TLS.`;
+  }
   if (/Socket closed abruptly/.test(message)) {
     return 'the broker closed the connection before it was open. Is this a port for AMQP, and without TLS?';
   }
-  if (/ETIMEDOUT/.test(message)) return 'no answer';
   return text;
 }
 
 function codeOf({ reply, code, text }: Fault): HubErrorCode {
   if (reply === 530) return vhostCode(text);
+  if (reply === 406 && /larger than/.test(text)) return 'PAYLOAD_INVALID';
   if (reply !== undefined) return REPLY_CODES[reply] ?? (reply < 500 ? 'INVALID_ARGUMENT' : 'INTERNAL');
-  if (CERTIFICATE.test(code) || NO_TLS.test(code)) return 'CONFIG_INVALID';
+  if (code === 'VHOST' || CERTIFICATE.test(code) || NO_TLS.test(code)) return 'CONFIG_INVALID';
   return 'UNAVAILABLE';
 }
 

@@ -16,8 +16,11 @@ const CLOSE_MS = 2_000;
 export interface AmqpLinkListener {
   /** The connection is there: for the first time, or again. Channels of an earlier one are gone. */
   up?(): void;
-  /** The connection is lost, and so is every channel; it is being opened again. Not called by `close()`. */
-  down?(why: string): void;
+  /**
+   * The connection is lost, and so is every channel; it is being opened again. Not called by `close()`.
+   * @param error what amqplib said; its `code` is the broker's, when the broker closed it
+   */
+  down?(why: string, error: unknown): void;
   /** The broker takes no messages for now: a resource alarm (memory, disk). */
   blocked?(reason: string): void;
   /** The broker takes messages again, or the blocked connection is gone. */
@@ -207,7 +210,7 @@ export class AmqpLink {
     this.#fault = why;
     this.#lostAt ??= performance.now();
     this.logger.warn(`RabbitMQ: the connection "${this.#name}" to ${node.label} is lost: ${why}. It is opened again.`);
-    this.#tell((listener) => listener.down?.(why));
+    this.#tell((listener) => listener.down?.(why, error));
     if (blocked) this.#tell((listener) => listener.unblocked?.());
   }
 

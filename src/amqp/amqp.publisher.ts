@@ -1,7 +1,20 @@
-import type { Options } from 'amqplib';
-import type { HubErrorOptions } from '../core/errors.js';
+import type { ConfirmChannel, Options } from 'amqplib';
+import { abortError, MAX_TIMER_MS, withDeadline } from '../core/deadline.js';
+import { HubError, type HubErrorOptions } from '../core/errors.js';
+import { ConfirmWindow, isRefusal, refusalOf } from './amqp.confirm-window.js';
 import type { AmqpLink } from './amqp.link.js';
 import type { AmqpOptions } from './amqp.options.js';
+import { PendingMessage } from './amqp.pending-message.js';
+import { WaitingLine } from './amqp.waiting-line.js';
+
+/** Most messages that are sent and not confirmed. */
+const WINDOW = 2_000;
+/** Least time between two looks at the deadlines, in ms: each looks at all messages. */
+const SWEEP_MS = 25;
+/** Wait before a new channel on a connection that is there, in ms. */
+const REOPEN_MS = 200;
+/** Most time to close the channel, in ms. */
+const CLOSE_MS = 1_000;
 
 /** A message on its way to an exchange. */
 export interface AmqpMessage {
@@ -25,33 +38,221 @@ export interface AmqpPublishOptions {
  * over. One whose confirm is lost with the connection is sent again with the same id: at least once.
  */
 export class AmqpPublisher {
+  readonly #line = new WaitingLine();
+  readonly #unlisten: () => void;
+  #window: ConfirmWindow | undefined;
+  #opening = false;
+  #closed = false;
+  #pending = 0;
+  /** What the last lost channel left unconfirmed. */
+  #suspects: PendingMessage[] = [];
+  /** So many are sent one by one: the broker closed the channel for one of them. */
+  #singly = 0;
+  #sweepAt = Number.POSITIVE_INFINITY;
+  #sweep: NodeJS.Timeout | undefined;
+  #reopen: NodeJS.Timeout | undefined;
+  readonly #idle = new Set<() => void>();
+
   constructor(
-    readonly link: AmqpLink,
-    readonly options: Pick<AmqpOptions, 'publishTimeout' | 'whileDisconnected'>,
-    readonly source: HubErrorOptions,
-  ) {}
+    private readonly link: AmqpLink,
+    private readonly options: Pick<AmqpOptions, 'publishTimeout' | 'whileDisconnected'>,
+    private readonly source: HubErrorOptions,
+  ) {
+    this.#unlisten = link.listen({
+      up: () => this.#open(),
+      down: (_why, error) => this.#onDown(error),
+      blocked: () => this.#failWaiting(),
+      unblocked: () => this.#pump(),
+    });
+    if (link.up) this.#open();
+  }
 
   /** Messages that are not settled yet. */
   get pending(): number {
-    throw new Error('to be written');
+    return this.#pending;
   }
 
   /**
    * Resolves when the broker has confirmed the message. Rejects with `NOT_FOUND` (no queue got it), `CONFLICT` (the
-   * broker refused it, as a full queue does), `UNAVAILABLE` (deadline or lost connection; `details.outcome` is `unsent` or `unknown`),
-   * `ABORTED`, or `CLOSED`.
+   * broker refused it, as a full queue does), `PAYLOAD_INVALID` (too large, or no AMQP), `UNAVAILABLE` (deadline or lost
+   * connection), `ABORTED`, or `CLOSED`. `details.outcome` is `unsent`, or `unknown` once it was sent.
    */
-  publish(_message: AmqpMessage, _options?: AmqpPublishOptions): Promise<void> {
-    throw new Error('to be written');
+  publish(message: AmqpMessage, options: AmqpPublishOptions = {}): Promise<void> {
+    const { signal, timeout = this.options.publishTimeout } = options;
+    return new Promise((resolve, reject) => {
+      const deadline = performance.now() + timeout;
+      const pending = new PendingMessage(message, deadline, resolve, reject, this.#onSettled);
+      this.#pending += 1;
+      if (this.#closed) return pending.reject(this.#closedError(pending));
+      if (signal?.aborted === true) {
+        return pending.reject(abortError(signal, { ...this.source, details: pending.details }));
+      }
+      if (this.#failing) return pending.reject(this.#unavailable(pending));
+      if (signal !== undefined) pending.follow(signal, this.source);
+      this.#watch(deadline);
+      this.#line.push(pending);
+      this.#pump();
+    });
   }
 
   /** Waits until nothing is pending, at most `ms` (`UNAVAILABLE`). */
-  flush(_ms: number): Promise<void> {
-    throw new Error('to be written');
+  async flush(ms: number): Promise<void> {
+    if (this.#pending === 0) return;
+    let wake: () => void = () => undefined;
+    const idle = new Promise<void>((resolve) => (wake = resolve));
+    this.#idle.add(wake);
+    try {
+      await withDeadline(idle, ms, () => {
+        const text = `${this.#pending} messages are not confirmed after ${ms} ms.`;
+        return new HubError('UNAVAILABLE', text, { ...this.source, details: { pending: this.#pending } });
+      });
+    } finally {
+      this.#idle.delete(wake);
+    }
   }
 
-  /** Rejects what is pending with `CLOSED` and closes the channel; the link stays. */
-  close(): Promise<void> {
-    throw new Error('to be written');
+  /** Rejects what is pending with `CLOSED` and closes the channel, within 1 s; the link stays. Never rejects. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#unlisten();
+    clearTimeout(this.#sweep);
+    clearTimeout(this.#reopen);
+    const window = this.#window;
+    this.#window = undefined;
+    for (const pending of [...(window ?? []), ...this.#line]) pending.reject(this.#closedError(pending));
+    this.#line.prune();
+    await withDeadline(Promise.resolve(window?.close()), CLOSE_MS).catch(() => undefined);
+  }
+
+  /** Whether messages are turned away instead of waiting. */
+  get #failing(): boolean {
+    return this.options.whileDisconnected === 'fail' && (!this.link.up || this.link.blocked !== undefined);
+  }
+
+  readonly #onSettled = (): void => {
+    this.#pending -= 1;
+    if (this.#pending === 0 && this.#idle.size > 0) for (const wake of [...this.#idle]) wake();
+  };
+
+  /** Writes what waits, as far as there is room. */
+  #pump(): void {
+    const window = this.#window;
+    if (window === undefined || this.link.blocked !== undefined) return;
+    while (window.writable && window.size < (this.#singly > 0 ? 1 : WINDOW)) {
+      const pending = this.#line.shift();
+      if (pending === undefined) return;
+      if (!window.write(pending)) return this.#line.putBack([pending]);
+      if (this.#singly > 0) this.#singly -= 1;
+    }
+  }
+
+  #open(): void {
+    clearTimeout(this.#reopen);
+    if (this.#closed || this.#opening || this.#window !== undefined || !this.link.up) return;
+    this.#opening = true;
+    this.link
+      .channel()
+      .then((channel) => {
+        this.#opening = false;
+        this.#attach(channel);
+      })
+      .catch((error: unknown) => {
+        this.#opening = false;
+        if (HubError.is(error, 'CLOSED')) return this.close();
+        this.#openLater();
+      });
+  }
+
+  #attach(channel: ConfirmChannel): void {
+    if (this.#closed) return void channel.close().catch(() => undefined);
+    const window: ConfirmWindow = new ConfirmWindow(channel, this.source, {
+      room: () => this.#pump(),
+      lost: (unconfirmed, error) => {
+        if (this.#window === window) this.#onLost(unconfirmed, error);
+      },
+    });
+    this.#window = window;
+    this.#pump();
+  }
+
+  #openLater(): void {
+    clearTimeout(this.#reopen);
+    if (this.#closed) return;
+    this.#reopen = setTimeout(() => this.#open(), REOPEN_MS);
+    this.#reopen.unref();
+  }
+
+  /** The channel is gone; the connection perhaps too, which is told later. */
+  #onLost(unconfirmed: PendingMessage[], error: unknown): void {
+    this.#window = undefined;
+    this.#suspects = unconfirmed;
+    if (isRefusal(error)) this.#narrow(error);
+    this.#line.putBack(unconfirmed.filter(({ settled }) => !settled));
+    // After the connection had time to tell that it is gone.
+    if (isRefusal(error)) queueMicrotask(() => this.#open());
+    else this.#openLater();
+  }
+
+  #onDown(error: unknown): void {
+    if (isRefusal(error)) this.#narrow(error);
+    this.#failWaiting();
+  }
+
+  /** The broker closed the channel because of one of the unconfirmed messages, and does not say which. */
+  #narrow(error: unknown): void {
+    const [first, second] = this.#suspects;
+    if (second === undefined) first?.reject(refusalOf(first, error, this.source));
+    else this.#singly = this.#suspects.filter(({ settled }) => !settled).length;
+    this.#suspects = [];
+  }
+
+  #failWaiting(): void {
+    if (!this.#failing) return;
+    for (const pending of [...this.#line]) pending.reject(this.#unavailable(pending));
+    this.#line.prune();
+  }
+
+  /** Sees to it that somebody looks at `deadline`. */
+  #watch(deadline: number): void {
+    if (deadline >= this.#sweepAt) return;
+    clearTimeout(this.#sweep);
+    this.#sweepAt = deadline;
+    const ms = Math.min(MAX_TIMER_MS, Math.max(0, deadline - performance.now()));
+    this.#sweep = setTimeout(() => this.#expire(), ms);
+    // What is pending has a connection, or a wait for one, that keeps the process.
+    this.#sweep.unref();
+  }
+
+  #expire(): void {
+    this.#sweepAt = Number.POSITIVE_INFINITY;
+    const now = performance.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const pending of [...(this.#window ?? []), ...this.#line]) {
+      if (pending.settled) continue;
+      if (pending.deadline <= now) pending.reject(this.#unavailable(pending));
+      else next = Math.min(next, pending.deadline);
+    }
+    this.#line.prune();
+    if (next < Number.POSITIVE_INFINITY) this.#watch(Math.max(next, now + SWEEP_MS));
+  }
+
+  #unavailable(pending: PendingMessage): HubError {
+    const { blocked, fault } = this.link;
+    const why =
+      fault !== undefined
+        ? `there is no connection to RabbitMQ (${fault})`
+        : blocked !== undefined
+          ? `the broker takes no messages for now, it has a resource alarm (${blocked})`
+          : 'RabbitMQ did not confirm it in time';
+    const state = pending.sent ? 'was sent and may have arrived' : 'was not sent';
+    const { routingKey } = pending.message;
+    const text = `the message for "${routingKey}" ${state}: ${why}.`;
+    return new HubError('UNAVAILABLE', text, { ...this.source, details: pending.details });
+  }
+
+  #closedError(pending: PendingMessage): HubError {
+    const text = `the publisher was closed before the message for "${pending.message.routingKey}" was confirmed.`;
+    return new HubError('CLOSED', text, { ...this.source, details: pending.details });
   }
 }
