@@ -1,6 +1,7 @@
 import { Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import { decoratedMethods, type DecoratedMethod, type MethodDecoratorSource } from './decorated-methods.js';
+import type { MethodContext } from './enhanced-method.js';
 import type { PluginRegistry } from './plugin-registry.js';
 import type { HubPlugin } from './plugin.js';
 import type { Redactor } from './redact.js';
@@ -20,13 +21,14 @@ export abstract class DecoratorExplorer<Metadata> implements OnApplicationBootst
     private readonly discovery: DiscoveryService,
     private readonly metadataKey: string,
     protected readonly source: MethodDecoratorSource,
+    private readonly context?: MethodContext,
   ) {
     this.logger = new Logger(source.operation.slice(1));
   }
 
   async onApplicationBootstrap(): Promise<void> {
     try {
-      await this.#startAll(decoratedMethods<Metadata>(this.discovery, this.metadataKey, this.source));
+      await this.#startAll(decoratedMethods<Metadata>(this.discovery, this.metadataKey, this.source, this.context));
     } catch (error) {
       await this.registry.abandonBoot();
       throw error;

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DiscoveryService } from '@nestjs/core';
+import { DiscoveryService, ExternalContextCreator } from '@nestjs/core';
 import type { DecoratedMethod } from '../core/decorated-methods.js';
 import { DecoratorExplorer } from '../core/decorator.explorer.js';
 import { errorMessage, HubError } from '../core/errors.js';
@@ -21,8 +21,10 @@ export class OnDataExplorer extends DecoratorExplorer<OnDataMetadata> {
     @Inject(DataStreamPlugin) private readonly stream: DataStreamPlugin,
     @Inject(PluginRegistry) registry: PluginRegistry,
     @Inject(DiscoveryService) discovery: DiscoveryService,
+    @Inject(ExternalContextCreator) creator: ExternalContextCreator,
   ) {
-    super(stream, registry, discovery, ON_DATA, { plugin: 'datastream', operation: '@OnData' });
+    const source = { plugin: 'datastream', operation: '@OnData' };
+    super(stream, registry, discovery, ON_DATA, source, { creator, type: 'datastream' });
   }
 
   protected override async start(method: DecoratedMethod<OnDataMetadata>, redactor: Redactor): Promise<void> {
