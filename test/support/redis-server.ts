@@ -14,7 +14,9 @@ const STOP_DEADLINE = 60_000;
 export interface RedisServerOptions {
   /** Default: any that is free. */
   port?: number;
-  /** More of the command line, e.g. `['--requirepass', 'secret']`. */
+  /** That clients have to give. Default: none. */
+  password?: string;
+  /** More of the command line. */
   args?: readonly string[];
 }
 
@@ -29,6 +31,7 @@ export class RedisServer {
     /** A temporary folder, removed by {@link remove}. */
     readonly folder: string,
     readonly port: number,
+    private readonly password: string,
     private readonly args: readonly string[],
   ) {}
 
@@ -39,9 +42,9 @@ export class RedisServer {
   }
 
   /** Starts one on a new folder. */
-  static async create({ port, args = [] }: RedisServerOptions = {}): Promise<RedisServer> {
+  static async create({ port, password = '', args = [] }: RedisServerOptions = {}): Promise<RedisServer> {
     const folder = await mkdtemp(join(tmpdir(), 'hub-redis-'));
-    const server = new RedisServer(folder, port ?? (await freePort()), args);
+    const server = new RedisServer(folder, port ?? (await freePort()), password, args);
     try {
       await server.start();
       return server;
@@ -51,9 +54,10 @@ export class RedisServer {
     }
   }
 
-  /** Where it answers. */
+  /** Where it answers, with the password. */
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+    const login = this.password === '' ? '' : `:${encodeURIComponent(this.password)}@`;
+    return `redis://${login}127.0.0.1:${this.port}`;
   }
 
   /** Starts it on what is stored; resolves when it answers. */
@@ -62,7 +66,9 @@ export class RedisServer {
     const output = join(this.folder, 'output.log');
     const args = [
       ...['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder, '--daemonize', 'no'],
-      ...['--appendonly', 'yes', '--save', '', '--maxmemory-policy', 'noeviction', ...this.args],
+      ...['--appendonly', 'yes', '--save', '', '--maxmemory-policy', 'noeviction'],
+      ...(this.password === '' ? [] : ['--requirepass', this.password]),
+      ...this.args,
     ];
     const options = { env: process.env, cwd: this.folder, output, litter: this.folder };
     const server = await LeashedProcess.start('redis-server', args, options);
