@@ -1,4 +1,4 @@
-import { abortError, throwIfAborted } from '../../../core/deadline.js';
+import { abortError, MAX_TIMER_MS, throwIfAborted } from '../../../core/deadline.js';
 import type { HubErrorOptions } from '../../../core/errors.js';
 import type { ConsumerContext } from './consumer-context.js';
 import type { LiveChannel } from './live-channel.js';
@@ -8,6 +8,9 @@ import type { Held } from './settlement.js';
 /** Shortest and longest pause between two looks at an empty queue, in ms. */
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 200;
+
+/** How long a quorum queue may count a message that was settled as a consumer, in ms. */
+const SETTLING_MS = 1_000;
 
 /** What {@link QueuePuller.pull} is asked for. */
 export interface PullRequest {
@@ -24,6 +27,11 @@ export interface PullRequest {
  */
 export class QueuePuller {
   #live: LiveChannel | undefined;
+  /** Resolves when the last of those who wait has gone. */
+  #lastWaiting = Promise.resolve();
+  /** When the last message was taken, ms since 1970, and how many were since it was calm before. */
+  #lastTake = 0;
+  #taken = 0;
   #opening: Promise<LiveChannel> | undefined;
 
   /** @param closing fires when the plugin closes */
@@ -34,15 +42,30 @@ export class QueuePuller {
   ) {}
 
   /** Up to `max` messages, as soon as there is one; none when there is none within `wait`. */
-  async pull({ max, wait, signal, source }: PullRequest): Promise<Held[]> {
+  async pull(request: PullRequest): Promise<Held[]> {
+    const { wait, signal, source } = request;
+    throwIfAborted(signal, source);
     const deadline = Date.now() + wait;
-    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
-      throwIfAborted(signal, source);
-      const taken = await this.#take(max, deadline, signal);
-      const left = deadline - Date.now();
-      if (taken.length > 0 || left <= 0) return taken;
-      await this.#pause(Math.min(pause, left), signal);
+    if (wait === 0) return this.#take(request, deadline);
+    // Those who wait take turns: one who wants many would take the messages of all others.
+    const before = this.#lastWaiting;
+    let leave: () => void = () => undefined;
+    this.#lastWaiting = new Promise((resolve) => (leave = resolve));
+    try {
+      await this.#pause(deadline - Date.now(), signal, before);
+      return await this.#poll(request, deadline);
+    } finally {
+      void before.then(leave);
     }
+  }
+
+  /**
+   * Consumers of a quorum queue that are only messages taken here: the broker counts each as a consumer until it is
+   * settled, and for a moment longer.
+   */
+  get ghosts(): number {
+    const recent = Date.now() - this.#lastTake < SETTLING_MS ? this.#taken : 0;
+    return recent + (this.#live?.inHand ?? 0);
   }
 
   /** Lets the channel go when all that is in hand is settled. */
@@ -51,7 +74,17 @@ export class QueuePuller {
     this.#live = undefined;
   }
 
-  async #take(max: number, deadline: number, signal: AbortSignal | undefined): Promise<Held[]> {
+  async #poll(request: PullRequest, deadline: number): Promise<Held[]> {
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+      throwIfAborted(request.signal, request.source);
+      const taken = await this.#take(request, deadline);
+      const left = deadline - Date.now();
+      if (taken.length > 0 || left <= 0) return taken;
+      await this.#pause(Math.min(pause, left), request.signal);
+    }
+  }
+
+  async #take({ max, signal }: PullRequest, deadline: number): Promise<Held[]> {
     const taken: Held[] = [];
     try {
       while (taken.length < max) {
@@ -59,6 +92,7 @@ export class QueuePuller {
         const message = await this.context.withinDeadline(live.channel.get(this.queue));
         if (message === false) break;
         live.took();
+        this.#count();
         const held = { received: decodeMessage(message, this.queue, Date.now()), live };
         if (signal?.aborted === true || this.closing.aborted) {
           for (const one of [...taken, held]) one.live.giveBack(one.received.raw);
@@ -78,6 +112,13 @@ export class QueuePuller {
     return taken;
   }
 
+  #count(): void {
+    const now = Date.now();
+    if (now - this.#lastTake >= SETTLING_MS) this.#taken = 0;
+    this.#taken += 1;
+    this.#lastTake = now;
+  }
+
   #open(): Promise<LiveChannel> {
     if (this.#live?.open === true) return Promise.resolve(this.#live);
     this.#opening ??= this.context
@@ -89,7 +130,8 @@ export class QueuePuller {
     return this.#opening;
   }
 
-  #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  /** Waits `ms`, or until `early` resolves; rejects when a signal fires. */
+  #pause(ms: number, signal: AbortSignal | undefined, early?: Promise<void>): Promise<void> {
     const signals = signal === undefined ? [this.closing] : [this.closing, signal];
     return new Promise((resolve, reject) => {
       const end = (settle: () => void): void => {
@@ -98,8 +140,9 @@ export class QueuePuller {
         settle();
       };
       const onAbort = (): void => end(() => reject(abortError(signals.find(({ aborted }) => aborted))));
-      const timer = setTimeout(() => end(resolve), ms);
+      const timer = setTimeout(() => end(resolve), Math.min(ms, MAX_TIMER_MS));
       for (const one of signals) one.addEventListener('abort', onAbort, { once: true });
+      void early?.then(() => end(resolve));
       if (signals.some(({ aborted }) => aborted)) onAbort();
     });
   }

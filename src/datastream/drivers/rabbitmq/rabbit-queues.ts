@@ -74,6 +74,8 @@ export class RabbitQueues {
    * this process has used. `NOT_FOUND` for a missing queue.
    */
   async counts(queue: string): Promise<Omit<QueueInfo, 'name' | 'unacked'>> {
+    // In the direction in which messages go, so that none is missed on its way.
+    const delayed = await this.#delays.count(queue);
     const [data, dead] = await this.#withQueue('queueInfo', queue, () =>
       this.rpc.run('queueInfo', async (channel) => [
         await channel.checkQueue(queue),
@@ -82,7 +84,7 @@ export class RabbitQueues {
     );
     return {
       ready: data?.messageCount ?? 0,
-      delayed: await this.#delays.count(queue),
+      delayed,
       deadLetters: dead?.messageCount ?? 0,
       consumers: data?.consumerCount ?? 0,
     };
@@ -153,10 +155,12 @@ export class RabbitQueues {
       });
     } catch (error) {
       if (!HubError.is(error, 'CONFLICT')) throw error;
+      const text = faultText(error.cause);
+      const hint = text.includes("'x-delivery-limit'") ? ' (one less than deliveryLimit)' : '';
       throw new HubError(
         'CONFLICT',
-        `the queue "${queue}" exists with other settings: ${faultText(error.cause)}. Use the same options, or delete the ` +
-          'queue first; deleting it removes its messages.',
+        `the queue "${queue}" exists with other settings: ${text}${hint}. Use the same options, or delete the queue ` +
+          'first; deleting it removes its messages.',
         { ...source, cause: error.cause, details: { ...error.details, queue } },
       );
     }

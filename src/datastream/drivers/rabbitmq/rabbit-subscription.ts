@@ -91,8 +91,7 @@ export abstract class RabbitSubscription implements Subscription {
   }
 
   async close(): Promise<void> {
-    this.stop();
-    await this.#detaching;
+    await this.cancel();
     await this.runs.othersEnded();
   }
 
@@ -104,6 +103,12 @@ export abstract class RabbitSubscription implements Subscription {
     this.#closing.abort();
     this.onStop();
     void this.#detach();
+  }
+
+  /** Stops, and resolves when the broker delivers nothing more. */
+  async cancel(): Promise<void> {
+    this.stop();
+    await this.#detaching;
   }
 
   /** Stops and tells the handlers that run; what they do is no longer settled. */
@@ -218,7 +223,9 @@ export abstract class RabbitSubscription implements Subscription {
       live.giveBack(message);
       return;
     }
-    const unfit = this.context.settlement.unfit(held);
+    const { settlement } = this.context;
+    // Counted before it is worked on: it may be what killed an earlier process.
+    const unfit = settlement.unfit(held) ?? (held.received.uncounted ? (one) => settlement.count(one) : undefined);
     if (unfit !== undefined) {
       void this.settle(held, unfit);
       return;

@@ -68,20 +68,19 @@ export class RabbitMQPlugin extends DataStreamPlugin {
   async createQueue(queue: string, options: QueueOptions = {}): Promise<QueueInfo> {
     const session = this.#open('createQueue');
     await session.queues.create(queue, options, this.source('createQueue'));
-    return this.#info(session, queue);
+    return session.info(queue);
   }
 
   async deleteQueue(queue: string): Promise<void> {
     const session = this.#open('deleteQueue');
     checkQueueName(queue, this.source('deleteQueue'));
-    session.forget(queue);
-    await session.queues.delete(queue);
+    await session.deleteQueue(queue);
   }
 
   async queueInfo(queue: string): Promise<QueueInfo> {
     const session = this.#open('queueInfo');
     checkQueueName(queue, this.source('queueInfo'));
-    return this.#info(session, queue);
+    return session.info(queue);
   }
 
   async flushQueue(queue: string): Promise<number> {
@@ -235,10 +234,6 @@ export class RabbitMQPlugin extends DataStreamPlugin {
     session.subscriptions.add(subscription);
     await subscription.start();
     return subscription;
-  }
-
-  async #info(session: RabbitMQSession, queue: string): Promise<QueueInfo> {
-    return { name: queue, ...(await session.queues.counts(queue)), unacked: session.unacked(queue) };
   }
 
   #open(operation: string): RabbitMQSession {

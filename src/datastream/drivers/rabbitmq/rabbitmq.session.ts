@@ -7,6 +7,7 @@ import { errorMessage, HubError, type HubErrorOptions } from '../../../core/erro
 import type { RetryPolicy } from '../../../core/retry.js';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
 import type { ConsumerContext } from './consumer-context.js';
+import type { QueueInfo } from '../../datastream.types.js';
 import { LiveChannel } from './live-channel.js';
 import { QueuePuller } from './queue-puller.js';
 import { RabbitDeadLetters } from './rabbit-dead-letters.js';
@@ -73,11 +74,15 @@ export class RabbitMQSession implements ConsumerContext {
     return session;
   }
 
-  /** Messages of a queue that are delivered here and not settled. */
-  unacked(queue: string): number {
-    let count = 0;
-    for (const live of this.#channels) if (live.queue === queue) count += live.inHand;
-    return count;
+  /** Facts about a queue; `consumers` of other processes are counted, too. */
+  async info(queue: string): Promise<QueueInfo> {
+    // Before and after: a message may leave the hand for a place that was counted already.
+    const before = this.#unacked(queue);
+    const counts = await this.queues.counts(queue);
+    const unacked = Math.max(before, this.#unacked(queue));
+    const own = [...this.subscriptions].filter((one) => one.queue === queue && one.state === 'running').length;
+    const ghosts = this.options.queueType === 'quorum' ? (this.#pullers.get(queue)?.ghosts ?? 0) : 0;
+    return { name: queue, ...counts, unacked, consumers: Math.max(own, counts.consumers - ghosts) };
   }
 
   /** Takes single messages from a queue. */
@@ -87,12 +92,16 @@ export class RabbitMQSession implements ConsumerContext {
     return known;
   }
 
-  /** Ends everything that concerns a queue that is being deleted. */
-  forget(queue: string): void {
-    for (const subscription of this.subscriptions) if (subscription.queue === queue) subscription.stop();
+  /** Deletes a queue with all that belongs to it. */
+  async deleteQueue(queue: string): Promise<void> {
+    const consumers = [...this.subscriptions].filter((subscription) => subscription.queue === queue);
+    // Before: for a consumer that is cancelled while its queue goes, RabbitMQ 3.10 sends an answer too many, and amqplib
+    // gives the connection up.
+    await Promise.all(consumers.map((subscription) => subscription.cancel()));
     this.#pullers.get(queue)?.retire();
     this.#pullers.delete(queue);
     this.sender.forget(queue);
+    await this.queues.delete(queue);
   }
 
   async openChannel(queue: string, onClosed: (live: LiveChannel) => void): Promise<LiveChannel> {
@@ -156,6 +165,13 @@ export class RabbitMQSession implements ConsumerContext {
     await Promise.race([closed, delay(LAST_CONFIRMS_MS, undefined, { ref: false })]);
     await this.rpc.close();
     await Promise.all([this.connections.publish.close(), this.connections.consume.close()]);
+  }
+
+  /** Messages of a queue that are delivered here and not settled. */
+  #unacked(queue: string): number {
+    let count = 0;
+    for (const live of this.#channels) if (live.queue === queue) count += live.inHand;
+    return count;
   }
 
   /** A broker that comes back may have lost what was not durable, or all of its disk. */

@@ -70,15 +70,14 @@ export class Settlement {
   }
 
   /**
-   * Settles what no consumer may see: expired, undecodable, or delivered too often; and counts the delivery of a classic
-   * queue that came back by itself, which the broker does not. `undefined` for a message to be handed over.
+   * How to settle what no consumer may see: expired, undecodable, or delivered too often. `undefined` for a message to be
+   * handed over.
    */
   unfit({ received }: Held): ((held: Held) => Promise<boolean>) | undefined {
-    const { fault, expiresAt, attempt, queue, uncounted } = received;
+    const { fault, expiresAt, attempt, queue } = received;
     if (fault !== undefined) return (held) => this.bury(held, 'rejected', fault);
     if (expiresAt !== null && expiresAt <= Date.now()) return (held) => this.bury(held, 'expired', '');
     if (attempt > this.limit(queue)) return (held) => this.bury(held, 'delivery-limit', '');
-    if (uncounted) return (held) => this.#count(held);
     return undefined;
   }
 
@@ -87,7 +86,8 @@ export class Settlement {
     return this.queues.known(queue)?.deliveryLimit ?? DEFAULT_DELIVERY_LIMIT;
   }
 
-  #count(held: Held): Promise<boolean> {
+  /** Puts a message back at the end of its queue, with a delivery counted that the broker of a classic queue has not. */
+  count(held: Held): Promise<boolean> {
     const { received, live } = held;
     return this.#move(held, { kind: 'count', now: Date.now() }, async (publish) => {
       await publish(received.queue);
