@@ -129,7 +129,7 @@ describe('dead letters', () => {
   it('say why and when, and keep the message', () => {
     const { sent, raw } = again(rawOf(properties, '"body"'), bury('because'));
     expect(sent.properties.expiration).toBeUndefined();
-    const peeked = { ...raw, fields: { ...raw.fields, redelivered: true } };
+    const peeked = { ...raw, fields: { ...raw.fields, redelivered: true } } as RawMessage;
     peeked.properties.headers = { ...peeked.properties.headers, 'x-delivery-count': 4 };
     expect(decodeDeadLetter(peeked, { queue: 'q' }, 0)).toEqual({
       messageId: 'm',
