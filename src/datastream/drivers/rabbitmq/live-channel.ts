@@ -7,6 +7,7 @@ import type { ConfirmChannel, Message as AmqpMessage } from 'amqplib';
 export class LiveChannel {
   #open = true;
   #inHand = 0;
+  #moves = 0;
   #retired = false;
 
   /** @param onClosed called once, when it can settle nothing any more */
@@ -28,8 +29,14 @@ export class LiveChannel {
     return this.#open ? this.#inHand : 0;
   }
 
+  /** How often a message came or was settled. */
+  get moves(): number {
+    return this.#moves;
+  }
+
   /** Counts a delivery. */
   took(): void {
+    this.#moves += 1;
     this.#inHand += 1;
   }
 
@@ -69,6 +76,7 @@ export class LiveChannel {
       // It closes at this moment, and says so a little later.
       return false;
     }
+    this.#moves += 1;
     this.#inHand -= 1;
     if (this.#retired && this.#inHand === 0) void this.close();
     return true;

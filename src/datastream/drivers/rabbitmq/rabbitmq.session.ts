@@ -22,6 +22,9 @@ import { Settlement } from './settlement.js';
 /** How long what was sent before a shutdown may take to be confirmed, in ms. */
 const LAST_CONFIRMS_MS = 2_000;
 
+/** How often a queue is looked at again that seems to be empty while messages move. */
+const MOST_LOOKS = 20;
+
 /** What is open between `initialize()` and `shutdown()`. */
 export class RabbitMQSession implements ConsumerContext {
   readonly publisher: AmqpPublisher;
@@ -76,13 +79,18 @@ export class RabbitMQSession implements ConsumerContext {
 
   /** Facts about a queue; `consumers` of other processes are counted, too. */
   async info(queue: string): Promise<QueueInfo> {
-    // Before and after: a message may leave the hand for a place that was counted already.
-    const before = this.#unacked(queue);
-    const counts = await this.queues.counts(queue);
-    const unacked = Math.max(before, this.#unacked(queue));
-    const own = [...this.subscriptions].filter((one) => one.queue === queue && one.state === 'running').length;
-    const ghosts = this.options.queueType === 'quorum' ? (this.#pullers.get(queue)?.ghosts ?? 0) : 0;
-    return { name: queue, ...counts, unacked, consumers: Math.max(own, counts.consumers - ghosts) };
+    for (let look = 1; ; look += 1) {
+      const [unacked, moves] = this.#inHand(queue);
+      const counts = await this.queues.counts(queue);
+      const [unackedNow, movesNow] = this.#inHand(queue);
+      const info = { name: queue, ...counts, unacked: Math.max(unacked, unackedNow) };
+      // A message that moved meanwhile may be in none of the counts, and a queue that is empty is what callers wait for.
+      const empty = info.ready + info.unacked + info.delayed === 0;
+      if (empty && moves !== movesNow && look < MOST_LOOKS) continue;
+      const own = [...this.subscriptions].filter((one) => one.queue === queue && one.state === 'running').length;
+      const ghosts = this.options.queueType === 'quorum' ? (this.#pullers.get(queue)?.ghosts ?? 0) : 0;
+      return { ...info, consumers: Math.max(own, counts.consumers - ghosts) };
+    }
   }
 
   /** Takes single messages from a queue. */
@@ -167,11 +175,15 @@ export class RabbitMQSession implements ConsumerContext {
     await Promise.all([this.connections.publish.close(), this.connections.consume.close()]);
   }
 
-  /** Messages of a queue that are delivered here and not settled. */
-  #unacked(queue: string): number {
-    let count = 0;
-    for (const live of this.#channels) if (live.queue === queue) count += live.inHand;
-    return count;
+  /** Messages of a queue that are delivered here and not settled, and how many came or were settled so far. */
+  #inHand(queue: string): [unacked: number, moves: number] {
+    let [unacked, moves] = [0, 0];
+    for (const live of this.#channels) {
+      if (live.queue !== queue) continue;
+      unacked += live.inHand;
+      moves += live.moves;
+    }
+    return [unacked, moves];
   }
 
   /** A broker that comes back may have lost what was not durable, or all of its disk. */
