@@ -33,10 +33,11 @@ describe('docker-compose.yml', () => {
     },
   );
 
-  it('keeps Redis from losing jobs and speaks psycopg2 to PostgreSQL', () => {
+  it("keeps Redis from losing jobs, speaks psycopg2 to PostgreSQL and has RabbitMQ's management API", () => {
     expect(services['redis']?.command).toEqual(expect.arrayContaining(['noeviction', 'yes']));
     expect(services['mlflow']?.command?.join(' ')).toContain('postgresql+psycopg2://');
     expect(services['mlflow']?.command).toContain('--allowed-hosts');
+    expect(services['rabbitmq']?.image).toMatch(/-management$/);
   });
 
   it('runs the same MLflow as the tests', () => {

@@ -5,7 +5,8 @@ import { RabbitManagement } from './rabbit-management.js';
 
 /** Where the tests' own node listens. */
 const address = 'amqp://guest:guest@127.0.0.1:56729';
-const managementPort = 56730;
+// Odd, as ports to listen on: the system gives even ones to connections of clients first.
+const managementPort = 56731;
 const DEADLINE = 10_000;
 
 /** What is wrong with the broker at `url`, or `undefined` when it lets us in. */
