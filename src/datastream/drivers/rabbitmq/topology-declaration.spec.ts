@@ -88,13 +88,13 @@ describe.skipIf(missing)(`the configured topology${note}`, () => {
         bindings: [{ exchange: 'e', queue: 'q', routingKey: '' }],
       },
     );
-    for (const wrong of [
-      { exchanges: [{ name: 'e', type: 'x-odd' }] },
-      { exchanges: [{ type: 'direct' }] },
-      { queues: [{ name: 'q', maxLength: 0 }] },
-      { bindings: [{ exchange: 'e' }] },
-    ]) {
-      expect(() => topology(wrong)).toThrow();
+    for (const [wrong, named] of [
+      [{ exchanges: [{ name: 'e', type: 'x-odd' }] }, 'exchanges[0].type'],
+      [{ exchanges: [{ type: 'direct' }] }, 'exchanges[0].name'],
+      [{ queues: [{ name: 'q', maxLength: 0 }] }, 'queues[0].maxLength'],
+      [{ bindings: [{ exchange: 'e' }] }, 'bindings[0].queue'],
+    ] as const) {
+      expect(() => topology(wrong)).toThrow(named);
     }
   });
 });
