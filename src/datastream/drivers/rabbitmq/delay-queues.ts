@@ -1,10 +1,12 @@
 import type { AmqpRpc } from '../../../amqp/amqp.rpc.js';
 import { HubError, type HubErrorOptions } from '../../../core/errors.js';
+import { ParkedMessages } from './parked-messages.js';
 import { delayQueue, delayQueueOptions, delayStep } from './topology.js';
 
 /** The queues in which messages wait for a delayed retry, as far as this process has used them. */
 export class DelayQueues {
   readonly #used = new Map<string, Map<number, Promise<string>>>();
+  readonly #parked = new ParkedMessages();
 
   /** @param declare see `RabbitMQOptions.declare` */
   constructor(
@@ -32,6 +34,11 @@ export class DelayQueues {
     return declared;
   }
 
+  /** Notes that a message of `queue` waits for `ms` from now on. */
+  parked(queue: string, ms: number): void {
+    this.#parked.add(queue, delayStep(ms));
+  }
+
   /** How many messages of `queue` wait. One of its queues that is gone is forgotten. */
   async count(queue: string): Promise<number> {
     let count = 0;
@@ -44,17 +51,23 @@ export class DelayQueues {
         this.#used.get(queue)?.delete(step);
       }
     }
-    return count;
+    return Math.max(count, this.#parked.count(queue));
   }
 
   /** Lets the delay queues of `queue` be declared again when they are needed. */
   forget(queue: string): void {
     this.#used.delete(queue);
+    this.#parked.forget(queue);
   }
 
-  /** The same for all queues. They are counted on. */
-  forgetAll(): void {
-    this.#used.clear();
+  /** Declares all that were used once more: the broker may have come back without them. */
+  async declareAgain(): Promise<void> {
+    for (const [queue, steps] of this.#used) {
+      for (const step of [...steps.keys()]) {
+        steps.delete(step);
+        await this.ensure(queue, step);
+      }
+    }
   }
 
   async #declare(queue: string, step: number): Promise<string> {

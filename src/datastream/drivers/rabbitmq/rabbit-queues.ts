@@ -55,7 +55,6 @@ export class RabbitQueues {
   async restore(queue: string): Promise<void> {
     const options = this.#known.get(queue);
     if (options === undefined || this.settings.declare !== 'assert') return;
-    this.#delays.forget(queue);
     await this.#assert(queue, options, this.#sourceOf('createQueue'));
   }
 
@@ -116,6 +115,11 @@ export class RabbitQueues {
     return this.#delays.ensure(queue, ms);
   }
 
+  /** Notes that a message waits in that queue from now on. */
+  parked(queue: string, ms: number): void {
+    this.#delays.parked(queue, ms);
+  }
+
   /** Lets the delay queues of `queue` be declared again when they are needed: somebody has deleted one. */
   forgetDelayQueues(queue: string): void {
     this.#delays.forget(queue);
@@ -140,9 +144,9 @@ export class RabbitQueues {
   /** {@link declareTopology} once more, and the queues that were created since; nothing where others own the topology. */
   async declareAgain(topology: TopologyOptions): Promise<void> {
     if (this.settings.declare !== 'assert') return;
-    this.#delays.forgetAll();
     await this.declareTopology(topology);
     for (const queue of this.#known.keys()) await this.restore(queue);
+    await this.#delays.declareAgain();
   }
 
   async #assert(queue: string, wanted: ResolvedQueueOptions, source: HubErrorOptions): Promise<void> {

@@ -46,6 +46,7 @@ export class Settlement {
     return this.#move(held, change, async (publish) => {
       if (delay > 0) {
         await this.#delay(received.queue, delay, publish);
+        this.queues.parked(received.queue, delay);
         return live.ack(received.raw);
       }
       try {
