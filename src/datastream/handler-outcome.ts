@@ -1,7 +1,7 @@
 import { errorMessage } from '../core/errors.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type { Message } from './datastream.types.js';
-import { validatePayloads } from './payload-validation.js';
+import { validatePayload } from './payload-validation.js';
 import { RejectMessage } from './reject-message.js';
 
 /**
@@ -23,68 +23,67 @@ export interface HandlerCall<Held> {
   handle: (messages: Message[]) => Promise<void> | void;
 }
 
+/** What a driver holds of a delivery, and how it ended. */
+export interface HandledDelivery<Held> {
+  held: Held;
+  outcome: HandlerOutcome;
+}
+
 /**
  * Does one call of a handler as the contract asks: validates the messages, hands those that fit over, and resolves to what
  * is held with how it ended, in the given order. Never rejects.
  */
-export async function runHandler<Held>({
-  held,
-  toMessage,
-  schema,
-  handle,
-}: HandlerCall<Held>): Promise<{ held: Held; outcome: HandlerOutcome }[]> {
-  const read = held.map((one) => ({ held: one, check: checkRead(() => toMessage(one)) }));
-  const calls = schema === undefined ? read : await Promise.all(read.map((one) => validated(one, schema)));
-  const messages = calls.flatMap(({ check }) => (check.kind === 'valid' ? [check.message] : []));
-  const outcomeOf = messages.length === 0 ? () => ACK : await attempt(messages, handle);
-  return calls.map(({ held: one, check }) => ({
-    held: one,
-    outcome: check.kind === 'valid' ? outcomeOf(check.message) : check,
-  }));
-}
-
-/** The outcome of what a handler, or what prepares its messages, has thrown. */
-export function thrownOutcome(error: unknown): HandlerOutcome {
-  return RejectMessage.is(error) ? { kind: 'reject', detail: errorMessage(error) } : { kind: 'fail', error };
+export async function runHandler<Held>(call: HandlerCall<Held>): Promise<HandledDelivery<Held>[]> {
+  const deliveries = call.held.map((held) => open(held, call.toMessage));
+  if (call.schema !== undefined) await validate(deliveries, call.schema);
+  const messages: Message[] = [];
+  for (const { message } of deliveries) if (message !== undefined) messages.push(message);
+  if (messages.length === 0) return deliveries;
+  try {
+    await call.handle(messages);
+  } catch (error) {
+    const outcomeOf = thrownOutcomes(error);
+    for (const delivery of deliveries) {
+      if (delivery.message !== undefined) delivery.outcome = outcomeOf(delivery.message);
+    }
+  }
+  return deliveries;
 }
 
 const ACK: HandlerOutcome = { kind: 'ack' };
 
-interface Call<Held> {
-  held: Held;
-  check: { kind: 'valid'; message: Message } | HandlerOutcome;
+/** A delivery on its way; `message` is there when the handler gets it. */
+interface OpenDelivery<Held> extends HandledDelivery<Held> {
+  message: Message | undefined;
 }
 
-async function validated<Held>({ held, check }: Call<Held>, schema: StandardSchemaV1): Promise<Call<Held>> {
-  if (check.kind !== 'valid') return { held, check };
-  const [result = check] = await validatePayloads(schema, [check.message]);
-  return { held, check: result.kind === 'fail' ? thrownOutcome(result.error) : result };
-}
-
-function checkRead(read: () => Message): Call<never>['check'] {
+function open<Held>(held: Held, toMessage: (held: Held) => Message): OpenDelivery<Held> {
   try {
-    return { kind: 'valid', message: read() };
+    return { held, message: toMessage(held), outcome: ACK };
   } catch (error) {
-    return thrownOutcome(error);
+    return { held, message: undefined, outcome: thrownOutcome(error) };
   }
 }
 
-async function attempt(
-  messages: Message[],
-  handle: HandlerCall<never>['handle'],
-): Promise<(message: Message) => HandlerOutcome> {
-  try {
-    await handle(messages);
-    return () => ACK;
-  } catch (error) {
-    if (!RejectMessage.is(error) || error.messageIds === undefined) {
-      const outcome = thrownOutcome(error);
-      return () => outcome;
-    }
-    const named = new Set(error.messageIds);
-    return ({ messageId }) => {
-      if (named.has(messageId)) return thrownOutcome(error);
-      return error.others === 'ack' ? ACK : { kind: 'fail', error };
-    };
-  }
+async function validate(deliveries: OpenDelivery<unknown>[], schema: StandardSchemaV1): Promise<void> {
+  const validating = deliveries.map(async (delivery) => {
+    if (delivery.message === undefined) return;
+    const check = await validatePayload(schema, delivery.message);
+    delivery.message = check.kind === 'valid' ? check.message : undefined;
+    if (check.kind === 'reject') delivery.outcome = check;
+    else if (check.kind === 'fail') delivery.outcome = thrownOutcome(check.error);
+  });
+  await Promise.all(validating);
+}
+
+function thrownOutcome(error: unknown): HandlerOutcome {
+  return RejectMessage.is(error) ? { kind: 'reject', detail: errorMessage(error) } : { kind: 'fail', error };
+}
+
+function thrownOutcomes(error: unknown): (message: Message) => HandlerOutcome {
+  const outcome = thrownOutcome(error);
+  if (!RejectMessage.is(error) || error.messageIds === undefined) return () => outcome;
+  const named = new Set(error.messageIds);
+  const other: HandlerOutcome = error.others === 'ack' ? ACK : { kind: 'fail', error };
+  return ({ messageId }) => (named.has(messageId) ? outcome : other);
 }

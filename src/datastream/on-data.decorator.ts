@@ -29,6 +29,10 @@ export interface OnDataMetadata {
 /**
  * Makes a method of any provider or controller the handler of a queue: `(message, context)` or, with `batch: true`,
  * `(messages, context)`. Consumption starts when the application has been initialized.
+ *
+ * Guards, interceptors, exception filters and decorators of parameters work as on controllers, global ones included, with
+ * `'datastream'` as the type of the context. A guard that says no is a failure of the handler; an error that a filter has
+ * handled is none. Enhancers that cannot work there fail the boot with `INVALID_ARGUMENT`.
  */
 export function OnData(queue: string, options: OnDataOptions = {}): MethodDecorator {
   return SetMetadata(ON_DATA, { queue, options } satisfies OnDataMetadata);

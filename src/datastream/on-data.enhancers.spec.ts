@@ -22,7 +22,7 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, NestFactory, Reflector } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, NestFactory, Reflector } from '@nestjs/core';
 import { tap, type Observable } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DataStreamModule } from './datastream.module.js';
@@ -251,8 +251,13 @@ describe('enhancers of @OnData', () => {
     expect(events).toEqual([guarded, 'before', ['handler', 2], 'after', guarded, 'silent']);
   });
 
-  it('decorators of parameters with pipes', async () => {
-    const dead = await work(await boot([Decorated]), 'orders', { id: '7', name: 'a' }, { id: 'x', name: 'b' });
+  it('decorators of parameters with pipes, global ones first', async () => {
+    const dead = await work(
+      await boot([Decorated, { provide: APP_PIPE, useValue: { transform: (value: string) => value.trim() } }]),
+      'orders',
+      { id: ' 7', name: 'a ' },
+      { id: 'x', name: 'b' },
+    );
     expect(events).toEqual([[7, 'a']]);
     expect(dead).toEqual([[{ id: 'x', name: 'b' }, 'failed', expect.stringContaining('numeric string is expected')]]);
   });

@@ -15,9 +15,22 @@ export type PayloadCheck =
   { kind: 'valid'; message: Message } | { kind: 'reject'; detail: string } | { kind: 'fail'; error: unknown };
 
 /**
- * Validates payloads and resolves to one {@link PayloadCheck} for each message, in their order. Never rejects. The given
- * messages stay as they are: one whose payload the schema changed is a copy.
+ * Validates the payload of one message. Never rejects. The given message stays as it is: one whose payload the schema
+ * changed is a copy.
  */
+export async function validatePayload(schema: StandardSchemaV1, message: Message): Promise<PayloadCheck> {
+  try {
+    const result = await schema['~standard'].validate(message.payload);
+    if (result.issues) return { kind: 'reject', detail: issuesText(result.issues) };
+    if (result.value === message.payload) return { kind: 'valid', message };
+    // The handler's type is that of the schema, which may transform a payload into anything.
+    return { kind: 'valid', message: { ...message, payload: result.value as Payload } };
+  } catch (error) {
+    return { kind: 'fail', error };
+  }
+}
+
+/** {@link validatePayload} of each message, in their order. */
 export function validatePayloads(schema: StandardSchemaV1, messages: readonly Message[]): Promise<PayloadCheck[]> {
   return Promise.all(messages.map((message) => validatePayload(schema, message)));
 }
@@ -32,18 +45,6 @@ export function checkSchema(schema: unknown, source: HubErrorOptions): StandardS
   }
   const message = 'schema has to be a Standard Schema (version 1), such as one of Zod, Valibot, ArkType or Joi 18.';
   throw new HubError('INVALID_ARGUMENT', message, source);
-}
-
-async function validatePayload(schema: StandardSchemaV1, message: Message): Promise<PayloadCheck> {
-  try {
-    const result = await schema['~standard'].validate(message.payload);
-    if (result.issues) return { kind: 'reject', detail: issuesText(result.issues) };
-    if (result.value === message.payload) return { kind: 'valid', message };
-    // The handler's type is that of the schema, which may transform a payload into anything.
-    return { kind: 'valid', message: { ...message, payload: result.value as Payload } };
-  } catch (error) {
-    return { kind: 'fail', error };
-  }
 }
 
 function issuesText(issues: readonly StandardSchemaIssue[]): string {

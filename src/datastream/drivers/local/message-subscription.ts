@@ -25,7 +25,7 @@ export class MessageSubscription extends LocalSubscription {
     return free <= 0 ? [] : this.engine.take(this.stored, free).map((message) => [message]);
   }
 
-  protected override async handle([message]: Message[], context: DataContext): Promise<void> {
-    if (message !== undefined) await this.handler(message, context);
+  protected override handle([message]: Message[], context: DataContext): Promise<void> | void {
+    return message === undefined ? undefined : this.handler(message, context);
   }
 }
