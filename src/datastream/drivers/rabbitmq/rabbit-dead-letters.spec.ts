@@ -120,6 +120,15 @@ describe.skipIf(missing)(`dead letters on RabbitMQ${note}`, () => {
     },
   );
 
+  it('a data queue that is gone: NOT_FOUND, and all of them stay in order', async () => {
+    const queue = await buried('gone', 8);
+    expect(await payloads(queue)).toHaveLength(8);
+    await room.channel.deleteQueue(queue);
+    const error = await rejectsWith(() => letters.redrive(queue, { max: 3 }), 'NOT_FOUND');
+    expect(error.details).toMatchObject({ queue, redriven: 0 });
+    expect(await payloads(queue)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
   it('two redrives at the same time send each one once', async () => {
     const queue = await buried('twice', 120);
     const another = room.deadLetters(room.queues());

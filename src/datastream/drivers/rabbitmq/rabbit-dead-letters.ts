@@ -4,8 +4,10 @@ import { HubError, type HubErrorOptions } from '../../../core/errors.js';
 import type { DeadLetter } from '../../datastream.types.js';
 import { decodeDeadLetter, redriveOf } from './dead-letter-codec.js';
 import { DeadLetterReader } from './dead-letter-reader.js';
+import type { RawMessage } from './message-decoder.js';
 import type { RabbitQueues } from './rabbit-queues.js';
-import { queueFull, queueMissing } from './rabbitmq.errors.js';
+import { queueMissing } from './rabbitmq.errors.js';
+import { Redrive } from './redrive.js';
 
 /** Most dead letters that are on their way back at the same time. */
 const WINDOW = 100;
@@ -49,40 +51,21 @@ export class RabbitDeadLetters {
   /**
    * Sends dead letters back to their queue and resolves to their number. Each one is acked when the broker has confirmed
    * its copy: when the connection is lost between the two it is in both places, but in one always. Rejects with `CONFLICT`
-   * when the queue is full; the rest stays, and `details.redriven` says how many went.
+   * when the queue is full; the rest stays. `details.redriven` of any error says how many went.
    *
    * Of what it passes over when looking for ids it keeps a few bytes each; the broker holds those as unacked meanwhile.
    */
   redrive(queue: string, { max, messageIds }: RedriveRequest): Promise<number> {
     const wanted = messageIds === undefined ? undefined : new Set(messageIds);
     if (wanted?.size === 0) return this.#exists(queue);
-    return this.#read('redriveDeadLetters', queue, async (reader, source) => {
-      const { readyAtStart } = reader;
-      // The limit of a quorum queue is soft: what comes at the same time gets past it.
-      const bounded = typeof this.queues.known(queue)?.maxLength === 'number';
-      const flight = new Set<Promise<void>>();
-      const state: { redriven: number; failure?: unknown } = { redriven: 0 };
-      // What dies while it runs is left for the next call, so that it ends.
-      for (let seen = 0, chosen = 0; seen < readyAtStart && chosen < max && !('failure' in state); seen += 1) {
-        const raw = await reader.next();
-        if (raw === undefined) break;
-        if (wanted !== undefined && !wanted.has(String(raw.properties.messageId))) continue;
-        chosen += 1;
-        const sent = this.#sendBack(raw, queue, source)
-          .then(() => {
-            state.redriven += 1;
-            reader.ack(raw);
-          })
-          .catch((error: unknown) => {
-            if (!('failure' in state)) state.failure = error;
-          })
-          .finally(() => flight.delete(sent));
-        flight.add(sent);
-        if (flight.size >= (bounded ? 1 : WINDOW)) await Promise.race(flight);
-      }
-      await Promise.all(flight);
-      if ('failure' in state) throw redriveFailure(state.failure, queue, state.redriven, source);
-      return state.redriven;
+    // The limit of a quorum queue is soft: what comes at the same time gets past it.
+    const bounded = typeof this.queues.known(queue)?.maxLength === 'number';
+    return this.#read('redriveDeadLetters', queue, (reader, source) => {
+      const send = (raw: RawMessage, signal: AbortSignal): Promise<void> => {
+        const { content, properties } = redriveOf(raw, queue, Date.now(), source);
+        return this.publisher.publish({ exchange: '', routingKey: queue, content, properties }, { signal });
+      };
+      return new Redrive(reader, send, bounded ? 1 : WINDOW, { queue, source }).run(max, wanted);
     });
   }
 
@@ -127,18 +110,4 @@ export class RabbitDeadLetters {
       if (this.#turns.get(queue) === turn) this.#turns.delete(queue);
     }
   }
-
-  async #sendBack(raw: Parameters<typeof redriveOf>[0], queue: string, source: HubErrorOptions): Promise<void> {
-    const { content, properties } = redriveOf(raw, queue, Date.now(), source);
-    await this.publisher.publish({ exchange: '', routingKey: queue, content, properties });
-  }
-}
-
-function redriveFailure(error: unknown, queue: string, redriven: number, source: HubErrorOptions): unknown {
-  if (!HubError.is(error)) return error;
-  const at = { ...source, details: { redriven } };
-  if (error.code === 'CONFLICT') return queueFull(queue, at, error);
-  if (error.code === 'NOT_FOUND') return queueMissing(queue, at, error);
-  const { code, message, cause, details } = error;
-  return new HubError(code, message, { cause, details: { ...details, redriven } });
 }
