@@ -14,6 +14,10 @@ export interface TaskMetadata {
  * Makes a method of any provider or controller a task that runs in this process, on the event loop:
  * `(task: TaskContext) => result`.
  * Work that computes for long belongs into a module given to `registerTasks`, which runs in worker threads.
+ *
+ * Guards, interceptors, exception filters and decorators of parameters work as on controllers, global ones included, with
+ * `'taskqueue'` as the type of the context. A guard that says no is a failure of the task; what an interceptor or filter
+ * returns is its result. Enhancers that cannot work there fail the boot with `INVALID_ARGUMENT`.
  */
 export function Task(name: string, options: TaskOptions = {}): MethodDecorator {
   return SetMetadata(TASK, { name, options } satisfies TaskMetadata);

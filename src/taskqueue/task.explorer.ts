@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DiscoveryService } from '@nestjs/core';
+import { DiscoveryService, ExternalContextCreator } from '@nestjs/core';
 import type { DecoratedMethod } from '../core/decorated-methods.js';
 import { DecoratorExplorer } from '../core/decorator.explorer.js';
 import { HubError } from '../core/errors.js';
@@ -20,8 +20,10 @@ export class TaskExplorer extends DecoratorExplorer<TaskMetadata> {
     @Inject(TaskQueuePlugin) private readonly tasks: TaskQueuePlugin,
     @Inject(PluginRegistry) registry: PluginRegistry,
     @Inject(DiscoveryService) discovery: DiscoveryService,
+    @Inject(ExternalContextCreator) creator: ExternalContextCreator,
   ) {
-    super(tasks, registry, discovery, TASK, { plugin: 'taskqueue', operation: '@Task' });
+    const source = { plugin: 'taskqueue', operation: '@Task' };
+    super(tasks, registry, discovery, TASK, source, { creator, type: 'taskqueue' });
   }
 
   protected override check(methods: readonly DecoratedMethod<TaskMetadata>[]): void {
