@@ -5,6 +5,7 @@ import { AMQP_DEFAULTS, AmqpLink, AmqpPublisher, AmqpRpc } from '../../src/amqp/
 import { StoreLogger } from '../../src/embedded/store-logger.js';
 import { RabbitDeadLetters } from '../../src/datastream/drivers/rabbitmq/rabbit-dead-letters.js';
 import { RabbitQueues, type RabbitQueuesSettings } from '../../src/datastream/drivers/rabbitmq/rabbit-queues.js';
+import { deadQueue, delayQueue, delaySteps } from '../../src/datastream/drivers/rabbitmq/topology.js';
 import { neededService } from './needed-service.js';
 
 const SOURCE = { plugin: 'datastream', driver: 'rabbitmq' };
@@ -73,11 +74,9 @@ export class RabbitRoom {
   async close(): Promise<void> {
     await this.publisher.close();
     const channel = await this.plain.createChannel();
-    const rpc = { run: (_name: string, work: (on: typeof channel) => Promise<unknown>) => work(channel) };
-    const queues = new RabbitQueues(rpc as unknown as AmqpRpc, QUORUM, SOURCE);
     for (const name of this.#made) {
-      await queues.delete(name);
-      await channel.deleteExchange(name);
+      const queues = [name, deadQueue(name), ...delaySteps().map((step) => delayQueue(name, step))];
+      await Promise.all([...queues.map((queue) => channel.deleteQueue(queue)), channel.deleteExchange(name)]);
     }
     await this.rpc.close();
     await Promise.all([this.plain.close(), ...this.#links.map((link) => link.close())]);

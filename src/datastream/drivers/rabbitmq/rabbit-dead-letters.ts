@@ -94,7 +94,9 @@ export class RabbitDeadLetters {
           await reader.close();
         }
       } catch (error) {
-        throw HubError.is(error, 'NOT_FOUND') ? queueMissing(queue, source, error) : error;
+        // The broker's own, not one that says it already.
+        const unexplained = HubError.is(error, 'NOT_FOUND') && error.details['queue'] === undefined;
+        throw unexplained ? queueMissing(queue, source, error) : error;
       }
     });
   }
