@@ -31,4 +31,9 @@ export class StoreFault {
   worked(operation: string): void {
     if (this.#faults.delete(operation)) this.logger.log(`${this.owner} can ${operation} again.`);
   }
+
+  /** Notes that `operation` is no longer wanted, although it has never succeeded. */
+  dropped(operation: string): void {
+    this.#faults.delete(operation);
+  }
 }

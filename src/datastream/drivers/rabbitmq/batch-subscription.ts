@@ -2,10 +2,7 @@ import { MAX_TIMER_MS } from '../../../core/deadline.js';
 import type { DataBatchHandler } from '../../datastream.types.js';
 import type { ResolvedSubscribeBatchOptions } from '../../subscribe.validation.js';
 import type { ConsumerContext } from './consumer-context.js';
-import { RabbitSubscription } from './rabbit-subscription.js';
-
-/** Most deliveries that AMQP lets a consumer hold. */
-const MAX_PREFETCH = 65_535;
+import { MAX_PREFETCH, RabbitSubscription } from './rabbit-subscription.js';
 
 /**
  * A consumer of batches, one at a time. Messages gather here, unsettled, until there are enough of them or the first has

@@ -1,7 +1,7 @@
 import type { DataHandler } from '../../datastream.types.js';
 import type { ResolvedSubscribeOptions } from '../../subscribe.validation.js';
 import type { ConsumerContext } from './consumer-context.js';
-import { RabbitSubscription } from './rabbit-subscription.js';
+import { MAX_PREFETCH, RabbitSubscription } from './rabbit-subscription.js';
 
 /** A consumer of single messages. */
 export class MessageSubscription extends RabbitSubscription {
@@ -11,7 +11,7 @@ export class MessageSubscription extends RabbitSubscription {
     private readonly handler: DataHandler,
     private readonly options: ResolvedSubscribeOptions,
   ) {
-    super(context, queue, { ...options, prefetch: Math.max(options.prefetch, 1) });
+    super(context, queue, { ...options, prefetch: Math.min(options.prefetch, MAX_PREFETCH) });
   }
 
   protected override pump(): void {

@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import type { ConsumeMessage } from 'amqplib';
 import { sleep } from '../../../core/deadline.js';
 import { errorMessage, HubError } from '../../../core/errors.js';
 import { retryDelay, type ResolvedRetryPolicy } from '../../../core/retry.js';
@@ -9,9 +7,13 @@ import type { DataContext, Message, Subscription } from '../../datastream.types.
 import { runHandler, type HandlerOutcome } from '../../handler-outcome.js';
 import { HandlerRuns } from '../../handler-runs.js';
 import type { ConsumerContext } from './consumer-context.js';
+import { Consumer } from './consumer.js';
 import type { LiveChannel } from './live-channel.js';
 import { decodeMessage } from './message-decoder.js';
 import type { Held } from './settlement.js';
+
+/** Most deliveries that AMQP lets a consumer hold. */
+export const MAX_PREFETCH = 65_535;
 
 /** What the two kinds of subscriptions have in common. */
 export interface ConsumerOptions {
@@ -24,32 +26,33 @@ export interface ConsumerOptions {
 /** Calls a handler with messages that fit their schema. */
 type Handle = (messages: Message[], context: DataContext) => Promise<void> | void;
 
-/**
- * A consumer on a channel of its own. It is attached again whenever it is not, as long as it runs: after the connection,
- * its channel or (when the broker cancels it) the queue was lost.
- */
+/** A consumer and the calls of its handler: takes messages, and settles them by the handler's outcome. */
 export abstract class RabbitSubscription implements Subscription {
   readonly name: string;
   #state: Subscription['state'] = 'running';
-  #live: LiveChannel | undefined;
-  #tag = '';
-  #attaching: Promise<void> | undefined;
-  #detaching: Promise<void> | undefined;
   protected held: Held[] = [];
   protected readonly runs: HandlerRuns;
   readonly #fault: StoreFault;
-  readonly #closing = new AbortController();
+  readonly #consumer: Consumer;
+  #stopped = Promise.resolve();
 
   protected constructor(
     protected readonly context: ConsumerContext,
     readonly queue: string,
-    private readonly consumer: ConsumerOptions,
+    private readonly plan: ConsumerOptions,
   ) {
-    const { name } = consumer;
-    this.name = name;
-    const owner = `subscription "${name}" of queue "${queue}"`;
+    this.name = plan.name;
+    const owner = `subscription "${plan.name}" of queue "${queue}"`;
     this.runs = new HandlerRuns(owner, context.logger);
     this.#fault = new StoreFault(context.logger, `the ${owner}`);
+    this.#consumer = new Consumer(context, queue, plan.prefetch, this.#fault, {
+      arrived: (live, message) => this.#arrived({ received: decodeMessage(message, queue, Date.now()), live }),
+      released: (live) => this.#released(live),
+      cancelled: () =>
+        context.logger.warn(
+          `the broker has cancelled the ${owner}: the queue was deleted, or its node is gone. It is attached again.`,
+        ),
+    });
   }
 
   get state(): Subscription['state'] {
@@ -59,7 +62,7 @@ export abstract class RabbitSubscription implements Subscription {
   /** Why it gets no messages at the moment, although it should; `undefined` when it works, or is paused or closed. */
   get fault(): string | undefined {
     if (this.#state !== 'running') return undefined;
-    return this.#fault.current ?? (this.#live === undefined ? 'is not attached to its queue' : undefined);
+    return this.#fault.current ?? (this.#consumer.attached ? undefined : 'is not attached to its queue');
   }
 
   /** Whether it is closed and its handlers have ended. */
@@ -70,7 +73,7 @@ export abstract class RabbitSubscription implements Subscription {
   /** Attaches it for the first time; rejects when that is not possible, and then it is closed. */
   async start(): Promise<void> {
     try {
-      await this.#attach();
+      await this.#consumer.start();
     } catch (error) {
       this.stop();
       throw error;
@@ -80,14 +83,13 @@ export abstract class RabbitSubscription implements Subscription {
   async pause(): Promise<void> {
     if (this.#state !== 'running') return;
     this.#state = 'paused';
-    await this.#detach();
+    await this.#consumer.stop();
   }
 
   async resume(): Promise<void> {
     if (this.#state !== 'paused') return;
     this.#state = 'running';
-    await this.#detaching;
-    await this.#reattach();
+    await this.#consumer.resume();
   }
 
   async close(): Promise<void> {
@@ -95,20 +97,19 @@ export abstract class RabbitSubscription implements Subscription {
     await this.runs.othersEnded();
   }
 
+  /** Stops, and resolves when the broker delivers nothing more. */
+  async cancel(): Promise<void> {
+    this.stop();
+    await this.#stopped;
+  }
+
   /** Takes nothing more; handlers that run go on, and the channel closes after them. */
   stop(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.runs.stop();
-    this.#closing.abort();
     this.onStop();
-    void this.#detach();
-  }
-
-  /** Stops, and resolves when the broker delivers nothing more. */
-  async cancel(): Promise<void> {
-    this.stop();
-    await this.#detaching;
+    this.#stopped = this.#consumer.stop();
   }
 
   /** Stops and tells the handlers that run; what they do is no longer settled. */
@@ -122,7 +123,7 @@ export abstract class RabbitSubscription implements Subscription {
 
   protected onStop(): void {}
 
-  /** Starts the handler on messages that are held no more; what it throws decides on what becomes of them. */
+  /** Starts the handler on messages that are held no more; its outcome decides on what becomes of them. */
   protected run(batch: Held[], handle: Handle): void {
     this.runs.start(
       batch.map(messageOf),
@@ -131,8 +132,28 @@ export abstract class RabbitSubscription implements Subscription {
     );
   }
 
+  #arrived(held: Held): void {
+    const { settlement } = this.context;
+    // Counted before it is worked on: it may be what killed an earlier process.
+    const unfit = settlement.unfit(held) ?? (held.received.uncounted ? (one) => settlement.count(one) : undefined);
+    if (unfit !== undefined) {
+      void this.#settle(held, unfit);
+      return;
+    }
+    this.held.push(held);
+    this.pump();
+  }
+
+  #released(live: LiveChannel): void {
+    const left = this.held.filter((one) => one.live === live);
+    if (left.length === 0) return;
+    this.held = this.held.filter((one) => one.live !== live);
+    for (const { received } of left) live.giveBack(received.raw);
+    this.pump();
+  }
+
   /** Settles messages, again and again until it works or their channel is gone. */
-  protected async settle(held: Held, work: (held: Held) => Promise<boolean> | boolean): Promise<void> {
+  async #settle(held: Held, work: (held: Held) => Promise<boolean> | boolean): Promise<void> {
     for (let attempt = 1; held.live.open; attempt += 1) {
       try {
         await work(held);
@@ -144,6 +165,8 @@ export abstract class RabbitSubscription implements Subscription {
         if (this.runs.signal.aborted) return;
       }
     }
+    // The message comes again on another channel.
+    this.#fault.dropped('settle messages');
   }
 
   async #work(batch: Held[], handle: Handle): Promise<void> {
@@ -151,13 +174,13 @@ export abstract class RabbitSubscription implements Subscription {
     const ended = await runHandler({
       held: batch,
       toMessage: messageOf,
-      schema: this.consumer.schema,
+      schema: this.plan.schema,
       handle: (messages) => handle(messages, context),
     });
     const failed: Promise<void>[] = [];
     for (const { held, outcome } of ended) {
       if (outcome.kind === 'ack') this.context.settlement.ack(held);
-      else failed.push(this.settle(held, (one) => this.#failed(one, outcome)));
+      else failed.push(this.#settle(held, (one) => this.#failed(one, outcome)));
     }
     if (failed.length > 0) await Promise.all(failed);
   }
@@ -171,7 +194,7 @@ export abstract class RabbitSubscription implements Subscription {
     if (this.#state === 'closed' && HubError.is(error, 'ABORTED', 'CLOSED')) return settlement.giveBack(held);
     const detail = errorMessage(error);
     const failures = held.received.failureCount + 1;
-    const { retry } = this.consumer;
+    const { retry } = this.plan;
     if (failures < retry.attempts) return this.#retry(held, retryDelay(retry, failures), detail);
     return settlement.bury(held, 'failed', detail, detail);
   }
@@ -185,109 +208,6 @@ export abstract class RabbitSubscription implements Subscription {
       // Whoever owns the topology has made no queue for this delay: the message waits in hand.
       await sleep(delay, this.runs.signal);
       return settlement.again(held, 0, detail);
-    }
-  }
-
-  async #attach(): Promise<void> {
-    const live = await this.context.openChannel(this.queue, (closed) => this.#lost(closed));
-    this.#live = live;
-    try {
-      await this.context.withinDeadline(live.channel.prefetch(this.consumer.prefetch));
-      if (this.#state !== 'running') return this.#release(live);
-      this.#tag = `${this.context.consumerTag}-${randomUUID()}`;
-      const options = { consumerTag: this.#tag };
-      await this.context.withinDeadline(
-        live.channel.consume(this.queue, (message) => this.#arrived(live, message), options),
-      );
-    } catch (error) {
-      this.#release(live);
-      throw this.context.explain(error, this.queue);
-    }
-    if (this.#state !== 'running') await this.#detach();
-  }
-
-  #arrived(live: LiveChannel, message: ConsumeMessage | null): void {
-    if (message === null) {
-      if (this.#state !== 'running') return this.#release(live);
-      this.context.logger.warn(
-        `the broker has cancelled the subscription "${this.name}" of queue "${this.queue}": the queue was deleted, or its ` +
-          'node is gone. It is attached again.',
-      );
-      this.#release(live);
-      void this.#reattach();
-      return;
-    }
-    const held = { received: decodeMessage(message, this.queue, Date.now()), live };
-    live.took();
-    if (this.#state !== 'running' || this.#live !== live) {
-      live.giveBack(message);
-      return;
-    }
-    const { settlement } = this.context;
-    // Counted before it is worked on: it may be what killed an earlier process.
-    const unfit = settlement.unfit(held) ?? (held.received.uncounted ? (one) => settlement.count(one) : undefined);
-    if (unfit !== undefined) {
-      void this.settle(held, unfit);
-      return;
-    }
-    this.held.push(held);
-    this.pump();
-  }
-
-  /** The channel is gone, and with it what is held. */
-  #lost(live: LiveChannel): void {
-    if (this.#live !== live) return;
-    this.#live = undefined;
-    this.held = [];
-    this.pump();
-    void this.#reattach();
-  }
-
-  /** Gives back what is held and lets the channel go when its last message is settled. */
-  #release(live: LiveChannel): void {
-    if (this.#live === live) this.#live = undefined;
-    const held = this.held;
-    this.held = [];
-    for (const one of held) one.live.giveBack(one.received.raw);
-    live.retire();
-  }
-
-  /** Takes nothing more from the broker. */
-  #detach(): Promise<void> {
-    const live = this.#live;
-    if (live === undefined) return this.#detaching ?? Promise.resolve();
-    this.#live = undefined;
-    const cancelled = this.context.withinDeadline(live.channel.cancel(this.#tag));
-    this.#detaching = cancelled.then(
-      () => this.#release(live),
-      () => live.close(),
-    );
-    return this.#detaching;
-  }
-
-  async #reattach(): Promise<void> {
-    if (this.#state !== 'running' || this.#live !== undefined) return;
-    this.#attaching ??= this.#keepTrying().finally(() => {
-      this.#attaching = undefined;
-    });
-    await this.#attaching;
-  }
-
-  async #keepTrying(): Promise<void> {
-    const { signal } = this.#closing;
-    for (let attempt = 1; this.#state === 'running' && this.#live === undefined; attempt += 1) {
-      try {
-        await this.context.whenUp(signal);
-        if (attempt > 1) await this.context.restore(this.queue);
-        await this.#attach();
-        this.#fault.worked('take messages');
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#fault.failed('take messages', error);
-        // The queue may be made again by this process as soon as it is known to be missing.
-        const wait = attempt === 1 ? 0 : retryDelay(this.context.reconnect, attempt - 1);
-        await sleep(wait, signal).catch(() => undefined);
-      }
     }
   }
 }
