@@ -75,7 +75,7 @@ describe('encodeMessage', () => {
 describe('decodeMessage', () => {
   it('gives back what was encoded', () => {
     const headers = { list: [1, null, { '!': 'timestamp', value: 5 }], text: 'ü' };
-    const { properties, content } = encoded('text', { headers, correlationId: 'c', expiration: 100 });
+    const { properties, content } = encoded('text', { headers, correlationId: 'c', expiration: 9_000 });
     // What amqplib makes of a table on the way.
     const table = { ...properties.headers, ...headers } as object;
     const { message, ...rest } = decode(received({ ...properties, headers: table }, content));
@@ -89,7 +89,7 @@ describe('decodeMessage', () => {
       attempt: 1,
       redelivered: false,
     });
-    expect(rest).toMatchObject({ attempt: 1, uncounted: false, ttl: 100, expiresAt: NOW + 100, failures: [] });
+    expect(rest).toMatchObject({ attempt: 1, uncounted: false, ttl: 9_000, expiresAt: NOW + 9_000, failures: [] });
     expect(rest).toMatchObject({ failureCount: 0, fault: undefined });
   });
 
@@ -131,6 +131,17 @@ describe('decodeMessage', () => {
     // Its clock says nothing exact, so the time of receipt counts.
     expect([seconds.ttl, seconds.expiresAt]).toEqual([250, NOW + 5_250]);
     expect(decode(received({ timestamp: 1_700_000_000_500 })).message.timestamp).toBe(1_700_000_000_500);
+  });
+
+  it('does not take a message for expired because the clock of its sender is slow', () => {
+    const expiry = (headers: object, expiration?: string) => decode(received({ headers, expiration })).expiresAt;
+    const sent = { 'x-hub-sent-at': NOW, 'x-hub-ttl': 2_000 };
+    expect(expiry(sent, '2000')).toBe(NOW + 7_000);
+    expect(expiry({ ...sent, 'x-hub-expires-at': NOW + 4_000 }, '500')).toBe(NOW + 5_500);
+    expect(expiry({ ...sent, 'x-hub-expires-at': NOW + 6_000 }, '500')).toBe(NOW + 6_000);
+    // Nobody has watched over it in a delay queue.
+    expect(expiry({ ...sent, 'x-hub-expires-at': NOW + 4_000 })).toBe(NOW + 4_000);
+    expect(expiry(sent)).toBeNull();
   });
 
   it('shows the headers of other clients as JSON, without those of the broker', () => {

@@ -71,7 +71,6 @@ export function decodeMessage(raw: RawMessage, queue: string, receivedAt: number
   const attempt = (headerNumber(known[ATTEMPT]) ?? 0) + earlier + 1;
   const failures = readFailures(known[FAILURES]);
   const { payload, fault } = decodePayload(raw.content, properties.contentType);
-  const expires = ttl === null || properties.expiration === undefined ? null : (sentAt ?? receivedAt) + ttl;
   return {
     message: {
       messageId: messageIdOf(raw),
@@ -86,7 +85,7 @@ export function decodeMessage(raw: RawMessage, queue: string, receivedAt: number
     queue,
     attempt,
     uncounted: earlier > 0 && headers[DELIVERY_COUNT] === undefined,
-    expiresAt: headerNumber(known[EXPIRES_AT]) ?? expires,
+    expiresAt: expiryOf(headerNumber(known[EXPIRES_AT]), sentAt, expirationMs(properties.expiration), receivedAt),
     ttl,
     failures,
     failureCount: headerNumber(known[FAILED]) ?? failures.length,
@@ -120,6 +119,19 @@ export function expirationMs(expiration: unknown): number | null {
 export function propertyTime(timestamp: unknown): number | undefined {
   const time = headerNumber(timestamp);
   return time === undefined || time > 1e11 ? time : time * 1000;
+}
+
+/** When a message expires: as noted, or by the expiration that the broker watches, counted from its sending. */
+function expiryOf(
+  noted: number | undefined,
+  sentAt: number | undefined,
+  expiration: number | null,
+  receivedAt: number,
+): number | null {
+  if (expiration === null) return noted ?? null;
+  const expiry = noted ?? (sentAt ?? receivedAt) + expiration;
+  // The broker would not have delivered it too late: then the sender's clock is another one.
+  return expiry > receivedAt ? expiry : receivedAt + expiration;
 }
 
 function earlierDeliveries({ fields }: RawMessage, headers: HeaderTable): number {
