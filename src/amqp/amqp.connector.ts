@@ -27,6 +27,7 @@ export interface AmqpConnectorEvents {
 export class AmqpConnector {
   readonly #connection: AmqpConnection;
   #manager: Manager | undefined;
+  #model: ChannelModel | undefined;
   /** Destroys the socket of the attempt or connection there is. */
   #socket = new AbortController();
   #deadline: NodeJS.Timeout | undefined;
@@ -79,7 +80,11 @@ export class AmqpConnector {
     // An attempt that is under way fails now, and the SDK waits once more before it sees that it is closed.
     this.#manager.reconnectTimeInSeconds = 0;
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+      // The SDK would wait on for a connection that is lost meanwhile.
+      this.#model?.once('error', () => resolve());
+    });
     // It is also rejected when the connection is lost meanwhile.
     await Promise.race([this.#connection.close().catch(() => undefined), late]);
     clearTimeout(timer);
@@ -104,6 +109,7 @@ export class AmqpConnector {
   #onConnect(connection: ChannelModel): void {
     clearTimeout(this.#deadline);
     this.#failures = 0;
+    this.#model = connection;
     if (!this.#closed) this.events.up(connection, this.#node);
   }
 

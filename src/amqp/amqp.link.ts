@@ -25,6 +25,8 @@ export interface AmqpLinkListener {
   blocked?(reason: string): void;
   /** The broker takes messages again, or the blocked connection is gone. */
   unblocked?(): void;
+  /** The link is closed for good. */
+  closed?(): void;
 }
 
 /** One connection to a broker, which comes back by itself when it is lost. */
@@ -183,6 +185,7 @@ export class AmqpLink {
     this.#abandon?.();
     this.#wake();
     if (blocked) this.#tell((listener) => listener.unblocked?.());
+    this.#tell((listener) => listener.closed?.());
     await this.#connector?.close(CLOSE_MS);
     this.#listeners.clear();
   }

@@ -63,6 +63,7 @@ export class AmqpPublisher {
       down: (_why, error) => this.#onDown(error),
       blocked: () => this.#failWaiting(),
       unblocked: () => this.#pump(),
+      closed: () => void this.close(),
     });
     if (link.up) this.#open();
   }
@@ -157,9 +158,8 @@ export class AmqpPublisher {
         this.#opening = false;
         this.#attach(channel);
       })
-      .catch((error: unknown) => {
+      .catch(() => {
         this.#opening = false;
-        if (HubError.is(error, 'CLOSED')) return this.close();
         this.#openLater();
       });
   }
@@ -244,7 +244,7 @@ export class AmqpPublisher {
         ? `there is no connection to RabbitMQ (${fault})`
         : blocked !== undefined
           ? `the broker takes no messages for now, it has a resource alarm (${blocked})`
-          : 'RabbitMQ did not confirm it in time';
+          : `RabbitMQ did not ${pending.sent ? 'confirm' : 'take'} it in time`;
     const state = pending.sent ? 'was sent and may have arrived' : 'was not sent';
     const { routingKey } = pending.message;
     const text = `the message for "${routingKey}" ${state}: ${why}.`;
