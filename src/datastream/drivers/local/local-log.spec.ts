@@ -80,7 +80,7 @@ describe('what the local datastream logs', () => {
 
   it('a handler that runs for more than 60 s, once', async () => {
     const { opened, open } = gate();
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
     let runs = false;
     await plugin.subscribe('orders', () => {
       runs = true;

@@ -1,10 +1,9 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { sleep } from '../../../core/deadline.js';
-import { errorMessage, HubError } from '../../../core/errors.js';
-import { retryDelay } from '../../../core/retry.js';
 import { StoreFault } from '../../../embedded/store-fault.js';
 import type { DataContext, Message, Subscription } from '../../datastream.types.js';
 import { runHandler, type HandlerOutcome } from '../../handler-outcome.js';
+import { HandlerRuns } from '../../handler-runs.js';
+import { messageFate } from '../../message-fate.js';
 import type { ResolvedSubscribeOptions } from '../../subscribe.validation.js';
 import { toMessage, type StoredMessage } from './stored-message.js';
 import type { Settled, StreamEngine } from './stream-engine.js';
@@ -12,12 +11,6 @@ import type { StoredQueue } from './stream-store.js';
 
 /** Wait before a store that failed is tried again, in ms. */
 const STORE_RETRY_MS = 1_000;
-
-/** How long a handler may run before the log says so, in ms. */
-const SLOW_HANDLER_MS = 60_000;
-
-/** Which work the current call chain is part of, so that a handler that closes its own subscription does not wait for itself. */
-const currentWork = new AsyncLocalStorage<object>();
 
 /** How the messages of a subscription are handled. */
 type HandlingPlan = Pick<ResolvedSubscribeOptions, 'name' | 'retry' | 'schema'>;
@@ -32,9 +25,8 @@ export abstract class LocalSubscription implements Subscription {
   readonly #fault: StoreFault;
   #state: Subscription['state'] = 'running';
   #scheduled = false;
-  readonly #running = new Map<object, Promise<void>>();
+  readonly #runs: HandlerRuns;
   readonly #unlisten: () => void;
-  readonly #abandoned = new AbortController();
   readonly #closing = new AbortController();
   // Like a connection to a broker, an open consumer keeps the process alive.
   readonly #keepAlive = setInterval(() => undefined, 2 ** 30);
@@ -46,7 +38,9 @@ export abstract class LocalSubscription implements Subscription {
   ) {
     this.queue = stored.name;
     this.name = plan.name;
-    this.#fault = new StoreFault(engine.logger, `the subscription "${plan.name}" of queue "${stored.name}"`);
+    const owner = `subscription "${plan.name}" of queue "${stored.name}"`;
+    this.#runs = new HandlerRuns(owner, engine.logger);
+    this.#fault = new StoreFault(engine.logger, `the ${owner}`);
     this.#unlisten = engine.listen(stored, () => this.schedule());
     this.schedule();
   }
@@ -71,8 +65,7 @@ export abstract class LocalSubscription implements Subscription {
 
   async close(): Promise<void> {
     this.stop();
-    const own = currentWork.getStore();
-    await Promise.all([...this.#running].filter(([work]) => work !== own).map(([, done]) => done));
+    await this.#runs.othersEnded();
   }
 
   /** Takes nothing more; handlers that run go on. */
@@ -82,13 +75,14 @@ export abstract class LocalSubscription implements Subscription {
     this.#unlisten();
     clearInterval(this.#keepAlive);
     this.#closing.abort();
+    this.#runs.stop();
     this.onStop();
   }
 
   /** Stops and tells the handlers that run; what they do is no longer settled. */
   abandon(): void {
     this.stop();
-    this.#abandoned.abort();
+    this.#runs.abandon();
   }
 
   /** Looks for work soon. A turn of the event loop lies between, so that a backlog does not starve everything else. */
@@ -103,12 +97,12 @@ export abstract class LocalSubscription implements Subscription {
 
   /** Whether it is closed and its handlers have ended. */
   get over(): boolean {
-    return this.#state === 'closed' && this.#running.size === 0;
+    return this.#state === 'closed' && this.#runs.size === 0;
   }
 
   /** How many handlers run. */
   protected get running(): number {
-    return this.#running.size;
+    return this.#runs.size;
   }
 
   /** Takes what can be worked on now: each entry is one call of the handler. */
@@ -130,51 +124,34 @@ export abstract class LocalSubscription implements Subscription {
   }
 
   #start(stored: StoredMessage[]): void {
-    const work = {};
-    const done = currentWork
-      .run(work, () => this.#work(stored))
-      .finally(() => {
-        this.#running.delete(work);
-        this.schedule();
-      });
-    this.#running.set(work, done);
-  }
-
-  async #work(stored: StoredMessage[]): Promise<void> {
-    const slow = setTimeout(() => this.#tellSlow(stored), SLOW_HANDLER_MS);
-    slow.unref();
-    const context = { signal: this.#abandoned.signal };
-    const handle = (messages: Message[]): Promise<void> | void => this.handle(messages, context);
-    const ended = await runHandler({ held: stored, toMessage, schema: this.plan.schema, handle });
-    clearTimeout(slow);
-    await this.#settle(ended.map(({ held, outcome }) => this.#settled(held, outcome)));
-  }
-
-  #tellSlow([first, ...others]: StoredMessage[]): void {
-    if (first === undefined || this.#abandoned.signal.aborted) return;
-    const more = others.length === 0 ? '' : ` and ${others.length} more`;
-    this.engine.logger.warn(
-      `the handler of subscription "${this.name}" of queue "${this.queue}" runs for more than ${SLOW_HANDLER_MS} ms: ` +
-        `message ${first.messageId}${more}, attempt ${first.attempt}.`,
+    this.#runs.start(
+      stored,
+      () => this.#work(stored),
+      () => this.schedule(),
     );
   }
 
+  async #work(stored: StoredMessage[]): Promise<void> {
+    const context = { signal: this.#runs.signal };
+    const handle = (messages: Message[]): Promise<void> | void => this.handle(messages, context);
+    const ended = await runHandler({ held: stored, toMessage, schema: this.plan.schema, handle });
+    await this.#settle(ended.map(({ held, outcome }) => this.#settled(held, outcome)));
+  }
+
   #settled({ seq, attempt, messageId, spared }: StoredMessage, outcome: HandlerOutcome): Settled {
+    const { retry } = this.plan;
+    const fate = messageFate(outcome, { failures: attempt - spared, retry, closed: this.#state === 'closed' });
     const delivery = { seq, attempt, messageId };
-    if (outcome.kind === 'ack') return { ...delivery, settlement: { kind: 'ack' } };
-    if (outcome.kind === 'reject') {
-      return { ...delivery, settlement: { kind: 'bury', reason: 'rejected', detail: outcome.detail } };
+    switch (fate.kind) {
+      case 'ack':
+        return { ...delivery, settlement: { kind: 'ack' } };
+      case 'release':
+        return { ...delivery, settlement: { kind: 'release', delay: 0, spared: true } };
+      case 'retry':
+        return { ...delivery, settlement: { kind: 'release', delay: fate.delay } };
+      case 'bury':
+        return { ...delivery, settlement: { kind: 'bury', reason: fate.reason, detail: fate.detail } };
     }
-    const { error } = outcome;
-    // A handler that gives up because everything closes has not failed at its message.
-    if (this.#state === 'closed' && (HubError.is(error, 'ABORTED') || HubError.is(error, 'CLOSED'))) {
-      return { ...delivery, settlement: { kind: 'release', delay: 0, spared: true } };
-    }
-    const failures = attempt - spared;
-    if (failures < this.plan.retry.attempts) {
-      return { ...delivery, settlement: { kind: 'release', delay: retryDelay(this.plan.retry, failures) } };
-    }
-    return { ...delivery, settlement: { kind: 'bury', reason: 'failed', detail: errorMessage(error) } };
   }
 
   /** Tries until the store takes it, the subscription closes, or the epoch ends: then the message comes again. */

@@ -1,11 +1,12 @@
 import { sleep } from '../../../core/deadline.js';
-import { errorMessage, HubError } from '../../../core/errors.js';
+import { HubError } from '../../../core/errors.js';
 import { retryDelay, type ResolvedRetryPolicy } from '../../../core/retry.js';
 import type { StandardSchemaV1 } from '../../../core/standard-schema.js';
 import { StoreFault } from '../../../embedded/store-fault.js';
 import type { DataContext, Message, Subscription } from '../../datastream.types.js';
 import { runHandler, type HandlerOutcome } from '../../handler-outcome.js';
 import { HandlerRuns } from '../../handler-runs.js';
+import { messageFate } from '../../message-fate.js';
 import type { ConsumerContext } from './consumer-context.js';
 import { Consumer } from './consumer.js';
 import type { LiveChannel } from './live-channel.js';
@@ -177,26 +178,29 @@ export abstract class RabbitSubscription implements Subscription {
       schema: this.plan.schema,
       handle: (messages) => handle(messages, context),
     });
-    const failed: Promise<void>[] = [];
+    const unsettled: Promise<void>[] = [];
     for (const { held, outcome } of ended) {
       if (outcome.kind === 'ack') this.context.settlement.ack(held);
-      else failed.push(this.#settle(held, (one) => this.#failed(one, outcome)));
+      else unsettled.push(this.#settle(held, (one) => this.#failed(one, outcome)));
     }
-    if (failed.length > 0) await Promise.all(failed);
+    if (unsettled.length > 0) await Promise.all(unsettled);
   }
 
-  /** What becomes of a message whose handler has thrown, or which does not fit the schema. */
-  #failed(held: Held, outcome: Exclude<HandlerOutcome, { kind: 'ack' }>): Promise<boolean> | boolean {
+  /** Settles a message whose handler has thrown, or which does not fit the schema. */
+  #failed(held: Held, outcome: HandlerOutcome): Promise<boolean> | boolean {
     const { settlement } = this.context;
-    if (outcome.kind === 'reject') return settlement.bury(held, 'rejected', outcome.detail, outcome.detail);
-    const { error } = outcome;
-    // A handler that gives up because everything closes has not failed at its message.
-    if (this.#state === 'closed' && HubError.is(error, 'ABORTED', 'CLOSED')) return settlement.giveBack(held);
-    const detail = errorMessage(error);
     const failures = held.received.failureCount + 1;
-    const { retry } = this.plan;
-    if (failures < retry.attempts) return this.#retry(held, retryDelay(retry, failures), detail);
-    return settlement.bury(held, 'failed', detail, detail);
+    const fate = messageFate(outcome, { failures, retry: this.plan.retry, closed: this.#state === 'closed' });
+    switch (fate.kind) {
+      case 'ack':
+        return settlement.ack(held);
+      case 'release':
+        return settlement.giveBack(held);
+      case 'retry':
+        return this.#retry(held, fate.delay, fate.detail);
+      case 'bury':
+        return settlement.bury(held, fate.reason, fate.detail, fate.detail);
+    }
   }
 
   async #retry(held: Held, delay: number, detail: string): Promise<boolean> {

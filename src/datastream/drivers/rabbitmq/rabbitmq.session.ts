@@ -52,7 +52,7 @@ export class RabbitMQSession implements ConsumerContext {
     this.rpc = new AmqpRpc(consume, options.connectTimeout, source);
     this.queues = new RabbitQueues(this.rpc, options, source);
     this.sender = new RabbitSender(this.publisher, this.rpc, this.queues);
-    this.deadLetters = new RabbitDeadLetters(consume, this.publisher, this.queues, source);
+    this.deadLetters = new RabbitDeadLetters(consume, this.publisher, this.queues, source, options.connectTimeout);
     this.settlement = new Settlement(this.publisher, this.queues, source);
     this.reconnect = options.reconnect;
     this.consumerTag = options.connectionName;
