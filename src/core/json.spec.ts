@@ -11,6 +11,23 @@ describe('toJson', () => {
     expect(toJson(null, 'value')).toBe('null');
   });
 
+  it('refuses what throws when it is read, and what is nested too deeply', () => {
+    let deep: unknown = 1;
+    for (let level = 0; level < 100_000; level += 1) deep = [deep];
+    const getter = {
+      get a(): never {
+        throw new Error('lost');
+      },
+    };
+    for (const [value, words] of [
+      [getter, 'value cannot be read: lost'],
+      [deep, 'value cannot be read: Maximum call stack'],
+    ] as const) {
+      expect(() => toJson(value, 'value')).toThrow(words);
+      expect(() => toJson(value, 'value')).toThrow(HubError);
+    }
+  });
+
   const cycle: Record<string, unknown> = {};
   cycle['self'] = [cycle];
   it.each<[string, unknown, string]>([

@@ -1,4 +1,4 @@
-import { HubError, type HubErrorOptions } from './errors.js';
+import { errorMessage, HubError, type HubErrorOptions } from './errors.js';
 
 /** Any value that JSON can carry. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
@@ -9,7 +9,8 @@ export type JsonObject = { [key: string]: JsonValue };
 /**
  * `value` as JSON text, or `PAYLOAD_INVALID` naming the place of what JSON would drop or change: undefined in arrays,
  * functions, symbols, bigints, NaN, infinities, cycles, and class instances without `toJSON` (maps, sets, buffers).
- * Properties that are `undefined` are left out, and dates become ISO 8601 strings, as `JSON.stringify` does.
+ * Properties that are `undefined` are left out, and dates become ISO 8601 strings, as `JSON.stringify` does. What throws
+ * when it is read, or is nested too deeply for that, is `PAYLOAD_INVALID`, too.
  * @param what how the error calls the value, e.g. `result of task "train"`
  */
 export function toJson(value: unknown, what: string, source: HubErrorOptions = {}): string {
@@ -48,6 +49,14 @@ export function toJson(value: unknown, what: string, source: HubErrorOptions = {
     }
     open.delete(object);
   };
-  check(value, '$');
-  return JSON.stringify(value);
+  try {
+    check(value, '$');
+    return JSON.stringify(value);
+  } catch (error) {
+    if (HubError.is(error)) throw error;
+    throw new HubError('PAYLOAD_INVALID', `${what} cannot be read: ${errorMessage(error)}`, {
+      ...source,
+      cause: error,
+    });
+  }
 }
