@@ -60,7 +60,11 @@ export class ConfirmWindow {
       const room = this.channel.publish(exchange, routingKey, content, { ...properties, mandatory: true });
       this.#full = !room;
     } catch (error) {
-      if (this.#closed || (error instanceof Error && error.name === 'IllegalOperationError')) return false;
+      if (this.#closed || (error instanceof Error && error.name === 'IllegalOperationError')) {
+        // Until the channel says itself that it is closed.
+        this.#full = true;
+        return false;
+      }
       const options = { ...this.source, cause: error, details: pending.details };
       pending.reject(new HubError('PAYLOAD_INVALID', 'the message cannot be written as AMQP.', options));
       return true;

@@ -62,9 +62,10 @@ describe('options of AMQP', () => {
 
   it.each([
     ['http://bob:s3cret@h', 'has to begin with amqp:// or amqps://'],
-    ['s3cret', 'has to be amqp://user:password@host:port/vhost'],
+    ['s3cret', 'has to be like amqp://host:5672/vhost, with user:password@ before the host'],
     ['amqp://', 'has to name a host'],
-    ['amqp://bob:s3cret#1@h', 'fragment'],
+    ['amqp://bob:s3cret#1@h', 'special characters as %XX'],
+    ['amqp://h/v#s3cret', 'fragment'],
     ['amqp://h/v?heartbeat=5&password=s3cret', 'must not have a query'],
     ['amqp://h/a/b', 'written as %2F'],
     ['amqp://bob:s3cret%@h', 'written as %25'],

@@ -133,6 +133,17 @@ describe.skipIf(rabbit.missing)(`a publisher${rabbit.note}`, () => {
     expect(await contents()).toEqual(['2']);
   });
 
+  it('rejects the message for which the broker closes the connection, and only that', async () => {
+    const huge = { messageId: randomUUID(), headers: { huge: 'x'.repeat(200_000) } };
+    const results = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, number) =>
+        publisher.publish(number === 7 ? { ...numbered(queue, 7), properties: huge } : numbered(queue, number)),
+      ),
+    );
+    expect(results.flatMap(({ status }, number) => (status === 'rejected' ? [number] : []))).toEqual([7]);
+    expect(new Set(await contents()).size).toBe(19);
+  });
+
   it('gives up at the deadline of each message, whichever comes first', async () => {
     await publisher.publish(numbered(queue, 0));
     proxy.freeze('answers');

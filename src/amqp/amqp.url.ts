@@ -12,7 +12,7 @@ export interface AmqpUrl {
 /** What is wrong with `text` as the address of an AMQP broker, without a word of it; nothing when it is one. */
 export function urlFault(text: string): string | undefined {
   if (!URL.canParse(text)) {
-    return 'has to be amqp://user:password@host:port/vhost (special characters of user, password and vhost as %XX)';
+    return 'has to be like amqp://host:5672/vhost, with user:password@ before the host (special characters as %XX)';
   }
   const url = new URL(text);
   if (url.protocol !== 'amqp:' && url.protocol !== 'amqps:') return 'has to begin with amqp:// or amqps://';

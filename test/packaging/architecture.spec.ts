@@ -66,6 +66,11 @@ describe('architecture', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('the AMQP room knows nothing of the embedded store but its logger', () => {
+    const foreign = imports.filter(({ from, to }) => roomOf(from) === 'amqp' && roomOf(to) === 'embedded');
+    expect(new Set(foreign.map(({ to }) => to))).toEqual(new Set(['src/embedded/store-logger.js']));
+  });
+
   it('experiments see ports only', () => {
     const wrong = imports.filter(({ from, to }) => roomOf(from) === 'experiment' && to.includes('/drivers/'));
     expect(wrong.filter(({ from }) => !from.endsWith('.spec.ts'))).toEqual([]);
