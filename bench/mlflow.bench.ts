@@ -50,7 +50,7 @@ export const mlflow: Bench = {
 
 async function metrics({ plugin, server, python, experimentId }: Stage): Promise<BenchLine[]> {
   const client = MLflowClient.connect({ mlflowUri: server.url });
-  const rates = new PythonRates(python, server.url, experimentId);
+  const rates = new PythonRates(python, 'mlflow_rates.py', [server.url, experimentId]);
   const newRun = async (): Promise<string> => (await plugin.startRun(experimentId)).runId;
   try {
     const figures = await alternating(

@@ -3,27 +3,36 @@ import { once } from 'node:events';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const SCRIPT = fileURLToPath(new URL('mlflow_rates.py', import.meta.url));
 /** How long one measurement may take, in ms. */
 const DEADLINE = 300_000;
 
-/** MLflow's Python client in a process that stays, so that no figure holds its start. */
+/** A Python client in a process that stays, so that no figure holds its start. */
 export class PythonRates {
   readonly #process: ChildProcess;
   readonly #answers: Interface;
 
-  constructor(python: string, url: string, experimentId: string) {
+  /** @param script a file beside this one, which answers each line of its input with a number */
+  constructor(python: string, script: string, args: readonly string[]) {
+    const file = fileURLToPath(new URL(script, import.meta.url));
     const env = { ...process.env, MLFLOW_DISABLE_TELEMETRY: 'true', DO_NOT_TRACK: 'true' };
-    const child = spawn(python, [SCRIPT, url, experimentId], { stdio: ['pipe', 'pipe', 'inherit'], env });
+    const child = spawn(python, [file, ...args], { stdio: ['pipe', 'pipe', 'inherit'], env });
     this.#process = child;
     this.#answers = createInterface({ input: child.stdout });
   }
 
-  /** Points/s of logging so many points to a new run. */
-  async measure(kind: 'sync' | 'async' | 'batch', points: number): Promise<number> {
-    const answer = once(this.#answers, 'line', { signal: AbortSignal.timeout(DEADLINE) });
-    this.#process.stdin?.write(`${kind} ${points}\n`);
-    return Number((await answer)[0]);
+  /** What the script answers to `request`, usually a rate. */
+  async measure(...request: (string | number)[]): Promise<number> {
+    const waiting = new AbortController();
+    const signal = AbortSignal.any([waiting.signal, AbortSignal.timeout(DEADLINE)]);
+    const end = (): void => waiting.abort(new Error('the Python client has ended'));
+    this.#process.once('exit', end);
+    try {
+      const answer = once(this.#answers, 'line', { signal });
+      this.#process.stdin?.write(`${request.join(' ')}\n`);
+      return Number((await answer)[0]);
+    } finally {
+      this.#process.off('exit', end);
+    }
   }
 
   stop(): void {

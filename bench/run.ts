@@ -9,9 +9,10 @@ import { metrics } from './metrics.bench.js';
 import { mlflow } from './mlflow.bench.js';
 import { mlflowClient } from './mlflow-client.bench.js';
 import { messages } from './messages.bench.js';
+import { rabbitmq } from './rabbitmq.bench.js';
 import { tasks } from './tasks.bench.js';
 
-const benches: Bench[] = [metrics, mlflowClient, mlflow, messages, tasks, boot, health];
+const benches: Bench[] = [metrics, mlflowClient, mlflow, messages, rabbitmq, tasks, boot, health];
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'string' } } });
 const chosen = benches.filter(({ name }) => values.only === undefined || name === values.only);
 if (chosen.length === 0) {
