@@ -11,5 +11,9 @@ export default defineDriver<RabbitMQOptions>({
   label: 'RabbitMQ',
   peers: ['@golevelup/nestjs-rabbitmq', 'amqplib'],
   schema: rabbitmqSchema,
-  load: async () => (await import('./rabbitmq.module.js')).RabbitMQDriverModule,
+  load: async () => {
+    // By itself: when a CommonJS package fails deeper in the graph, Node 20 ends the process although this rejects.
+    await import('@golevelup/nestjs-rabbitmq');
+    return (await import('./rabbitmq.module.js')).RabbitMQDriverModule;
+  },
 });

@@ -158,8 +158,16 @@ export class RabbitQueues {
         await channel.assertQueue(queue, dataQueueOptions(queue, this.settings, wanted));
       });
     } catch (error) {
-      if (!HubError.is(error, 'CONFLICT')) throw error;
+      if (!HubError.is(error, 'CONFLICT', 'UNAUTHORIZED')) throw error;
       const text = faultText(error.cause);
+      if (error.code === 'UNAUTHORIZED') {
+        throw new HubError(
+          'UNAUTHORIZED',
+          `the queue "${queue}" was not created: ${text}. The user needs the right to configure it; with declare: passive ` +
+            'or none, where others own the topology, it needs none.',
+          { ...source, cause: error.cause, details: { ...error.details, queue } },
+        );
+      }
       const hint = text.includes("'x-delivery-limit'") ? ' (one less than deliveryLimit)' : '';
       throw new HubError(
         'CONFLICT',

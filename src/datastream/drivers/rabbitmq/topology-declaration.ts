@@ -53,6 +53,8 @@ function explained(error: unknown, what: string, source: HubErrorOptions): unkno
   const todo = {
     CONFLICT: 'exists with other settings. Use the same, or delete it first',
     NOT_FOUND: 'needs something that does not exist. Whoever owns the topology has to create it',
+    UNAUTHORIZED:
+      'needs a right that the user does not have; set declare to passive or none where others own the topology',
   } as Record<string, string>;
   const { code, cause, details } = error;
   const advice = todo[code] ?? 'was refused by the broker';
