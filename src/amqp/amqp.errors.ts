@@ -28,6 +28,8 @@ const NO_TLS = /^(EPROTO|ERR_SSL_|ERR_OSSL_)/;
 /** All that amqplib tells of a 530 at the end of the handshake. */
 const VHOST_REFUSED = /Expected ConnectionOpenOk; got <ConnectionClose/;
 
+const BUGS = [TypeError, RangeError, ReferenceError, SyntaxError];
+
 /** What can be read of any error of amqplib or Node. */
 interface Fault {
   /** Reply code of AMQP, when the broker said it. */
@@ -35,13 +37,15 @@ interface Fault {
   /** Code of Node. */
   code: string;
   text: string;
+  /** Not of the broker or the network: the code that was called threw. */
+  bug?: boolean;
 }
 
 /**
  * A HubError for what amqplib, the broker or the socket threw; a HubError is passed on as it is. By the broker's reply
  * code: 403 `UNAUTHORIZED`, 404 `NOT_FOUND`, 405 and 406 `CONFLICT` (the text keeps both sides), 311 `PAYLOAD_INVALID`,
  * 530 `UNAUTHORIZED` or `CONFIG_INVALID` (no such vhost), 540 `UNSUPPORTED`. A certificate that is not trusted or a wrong
- * protocol is `CONFIG_INVALID`; sockets and closed channels are `UNAVAILABLE`; the rest is `INTERNAL`.
+ * protocol is `CONFIG_INVALID`; a fault of the program (`TypeError` and the like) is `INTERNAL`; sockets and closed channels are `UNAVAILABLE`.
  * @param what what was done, e.g. `the queue "jobs" was not created`
  */
 export function amqpError(error: unknown, source: HubErrorOptions, what?: string): HubError {
@@ -61,6 +65,7 @@ function faultOf(error: unknown): Fault {
   // A host name with several addresses: Node tries them all and its own message is empty.
   if (error instanceof AggregateError && error.errors.length > 0) return faultOf(error.errors.at(-1));
   const message = errorMessage(error);
+  if (BUGS.some((type) => error instanceof type)) return { code: '', text: message, bug: true };
   const given = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   const reply = typeof given === 'number' ? given : replyIn(message);
   const code = typeof given === 'string' ? given : '';
@@ -93,7 +98,8 @@ function textOf(message: string, code: string, reason: string | undefined): stri
   return text;
 }
 
-function codeOf({ reply, code, text }: Fault): HubErrorCode {
+function codeOf({ reply, code, text, bug }: Fault): HubErrorCode {
+  if (bug === true) return 'INTERNAL';
   if (reply === 530) return vhostCode(text);
   if (reply === 406 && /larger than/.test(text)) return 'PAYLOAD_INVALID';
   if (reply !== undefined) return REPLY_CODES[reply] ?? (reply < 500 ? 'INVALID_ARGUMENT' : 'INTERNAL');

@@ -11,6 +11,8 @@ import { WaitingLine } from './amqp.waiting-line.js';
 const WINDOW = 2_000;
 /** Least time between two looks at the deadlines, in ms: each looks at all messages. */
 const SWEEP_MS = 25;
+/** From how many settled messages in the line it is worth while to let go of them. */
+const PRUNE_FROM = 1_000;
 /** Wait before a new channel on a connection that is there, in ms. */
 const REOPEN_MS = 200;
 /** Most time to close the channel, in ms. */
@@ -91,6 +93,8 @@ export class AmqpPublisher {
       if (this.#failing) return pending.reject(this.#unavailable(pending));
       if (signal !== undefined) pending.follow(signal, this.source);
       this.#watch(deadline);
+      // Of those that were given up while nothing could be sent.
+      if (this.#line.size > 2 * this.#pending + PRUNE_FROM) this.#line.prune();
       this.#line.push(pending);
       this.#pump();
     });
