@@ -6,6 +6,9 @@ import { speaksTls } from './amqp.tls.js';
 /** Most time of the look whether a port speaks TLS, in ms. */
 const PROBE_MS = 1_000;
 
+/** What a listener for TLS does to those who send it something else, depending on what arrives first. */
+const CUT_OFF = /Socket closed abruptly|ECONNRESET|EPIPE/;
+
 /** The first round of attempts to connect: one per node, within a deadline as a whole. */
 export class FirstAttempts {
   /** Resolves with the first connection; rejects when every node has failed, or at the deadline. */
@@ -62,7 +65,7 @@ export class FirstAttempts {
   async #diagnose(error: unknown, node: AmqpNode): Promise<HubError> {
     const what = `no connection to RabbitMQ at ${node.label}`;
     const found = amqpError(error, this.source, what);
-    if (node.tls || found.code !== 'UNAVAILABLE' || !/Socket closed abruptly/.test(String(error))) return found;
+    if (node.tls || found.code !== 'UNAVAILABLE' || !CUT_OFF.test(String(error))) return found;
     // A broker that is about to start, or a proxy before it, closes the connection in the same way.
     if (!(await speaksTls(node.host, node.port, Math.min(PROBE_MS, this.ms)))) return found;
     const text = `${what}: that port speaks TLS. Write amqps://, or set tls.enabled.`;
