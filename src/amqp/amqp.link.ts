@@ -110,8 +110,8 @@ export class AmqpLink {
         const text = `the broker opened no channel within ${connectTimeout} ms.`;
         return new HubError('UNAVAILABLE', text, this.source);
       });
-      // Without a listener, an error of the channel would be one of the connection.
-      channel.on('error', (error: unknown) => this.logger.debug(`${this.#name}: ${errorMessage(error)}`));
+      // Without a listener, an error of the channel would be one of the connection. Its user hears of it.
+      channel.on('error', () => undefined);
       return channel;
     } catch (error) {
       if (late) void opened.then((channel) => channel.close()).catch(() => undefined);
@@ -151,7 +151,7 @@ export class AmqpLink {
       this.options.reconnect,
       // A node that hangs leaves time for the others.
       () => (attempts.over ? connectTimeout : connectTimeout / nodes.length),
-      new SdkLogger(this.logger),
+      new SdkLogger(),
       {
         up: (connection, node) => {
           this.#onUp(connection, node);

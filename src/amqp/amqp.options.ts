@@ -27,7 +27,7 @@ export interface AmqpReconnectOptions {
   delay: number;
   /** What the wait is multiplied by after each attempt (with several nodes: after each round). Default 2. */
   factor: number;
-  /** Longest wait, in ms. Default 10 000. */
+  /** Longest wait, in ms. Default 3000. */
   maxDelay: number;
   /** Share of each wait (0 to 1) that is drawn at random. Default 0.5. */
   jitter: number;
@@ -52,8 +52,8 @@ export interface AmqpOptions {
   vhost: string;
   tls?: AmqpTlsOptions;
   /**
-   * Interval of heartbeats in ms, sent as whole seconds (rounded up). A connection without a sign of life for two of them
-   * is lost. 0: none. Default 10 000.
+   * Interval of heartbeats in ms, sent as whole seconds (rounded up). A connection without a sign of life for two to three of
+   * them is lost. 0: none. Default 10 000.
    */
   heartbeat: number;
   /** What the broker shows as the connections' names, with ` publish` and ` consume` behind it. Default `experiment-hub`. */
@@ -79,7 +79,7 @@ export const AMQP_DEFAULTS = {
   heartbeat: 10_000,
   connectionName: 'experiment-hub',
   connectTimeout: 10_000,
-  reconnect: { delay: 200, factor: 2, maxDelay: 10_000, jitter: 0.5 },
+  reconnect: { delay: 200, factor: 2, maxDelay: 3_000, jitter: 0.5 },
   publishTimeout: 30_000,
   whileDisconnected: 'wait',
 } as const satisfies AmqpOptions;
@@ -149,7 +149,7 @@ export const amqpKeys = {
     .max(MAX_HEARTBEAT_MS)
     .default(AMQP_DEFAULTS.heartbeat)
     .description(
-      'Interval of heartbeats in ms, sent as whole seconds; a connection without a sign of life for two of them is lost. 0: none.',
+      'Interval of heartbeats in ms, sent as whole seconds; a connection without a sign of life for two to three of them is lost. 0: none.',
     ),
   connectionName: Joi.string()
     .max(200)

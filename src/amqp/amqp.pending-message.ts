@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { abortError } from '../core/deadline.js';
 import type { HubError, HubErrorOptions } from '../core/errors.js';
 import type { AmqpMessage } from './amqp.publisher.js';
@@ -33,6 +34,8 @@ export class PendingMessage {
   /** Rejects with `ABORTED` when `signal` fires. */
   follow(signal: AbortSignal, source: HubErrorOptions): void {
     this.#signal = signal;
+    // All messages of a batch may follow one signal; Node warns from the eleventh listener on.
+    setMaxListeners(0, signal);
     this.#onAbort = () => this.reject(abortError(signal, { ...source, details: this.details }));
     signal.addEventListener('abort', this.#onAbort, { once: true });
   }

@@ -1,23 +1,12 @@
 import type { LoggerService } from '@nestjs/common';
-import type { StoreLogger } from '../embedded/store-logger.js';
 
-/** What the SDK says of each attempt and channel, at debug level: what matters is logged by the link, once. */
+/** Takes what the SDK says of each attempt and channel, and keeps it: what matters is logged by the link, once. */
 export class SdkLogger implements LoggerService {
-  constructor(private readonly logger: StoreLogger) {}
+  log(): void {}
 
-  log(message: unknown): void {
-    this.logger.debug(String(message));
-  }
+  error(): void {}
 
-  error(message: unknown): void {
-    this.log(message);
-  }
+  warn(): void {}
 
-  warn(message: unknown): void {
-    this.log(message);
-  }
-
-  debug(message: unknown): void {
-    this.log(message);
-  }
+  debug(): void {}
 }

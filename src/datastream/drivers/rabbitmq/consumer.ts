@@ -15,8 +15,8 @@ export interface ConsumerEvents {
   arrived(live: LiveChannel, message: ConsumeMessage): void;
   /** Nothing more comes on its channel: what waits there is to be given back. */
   released(live: LiveChannel): void;
-  /** The broker has cancelled it; it is attached again. */
-  cancelled(): void;
+  /** The broker has ended it, or its channel; it is attached again. */
+  ended(why: string): void;
 }
 
 /**
@@ -99,7 +99,7 @@ export class Consumer {
     const wanted = this.#wanted && this.#live === live;
     this.#release(live);
     if (!wanted) return;
-    this.events.cancelled();
+    this.events.ended('the queue was deleted, or its node is gone');
     void this.#reattach();
   }
 
@@ -108,6 +108,7 @@ export class Consumer {
     this.events.released(live);
     if (this.#live !== live) return;
     this.#live = undefined;
+    if (live.fault !== undefined) this.events.ended(live.fault);
     void this.#reattach();
   }
 

@@ -1,4 +1,5 @@
 import type { ConfirmChannel, Message as AmqpMessage } from 'amqplib';
+import { faultText } from '../../../amqp/amqp.errors.js';
 
 /**
  * A channel that delivers, and what of it is in hand. A delivery can be settled only on the channel that delivered it: on
@@ -9,6 +10,7 @@ export class LiveChannel {
   #inHand = 0;
   #moves = 0;
   #retired = false;
+  #fault: string | undefined;
 
   /** @param onClosed called once, when it can settle nothing any more */
   constructor(
@@ -16,12 +18,18 @@ export class LiveChannel {
     readonly queue: string,
     private readonly onClosed: (live: LiveChannel) => void,
   ) {
+    channel.on('error', (error: unknown) => (this.#fault = faultText(error)));
     channel.on('close', () => this.#ended());
   }
 
   /** Whether its deliveries can still be settled. */
   get open(): boolean {
     return this.#open;
+  }
+
+  /** Why the broker has closed it; `undefined` when it has not, or the connection went. */
+  get fault(): string | undefined {
+    return this.#fault;
   }
 
   /** Deliveries that are not settled. */

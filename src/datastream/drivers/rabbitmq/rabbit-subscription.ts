@@ -49,10 +49,7 @@ export abstract class RabbitSubscription implements Subscription {
     this.#consumer = new Consumer(context, queue, plan.prefetch, this.#fault, {
       arrived: (live, message) => this.#arrived({ received: decodeMessage(message, queue, Date.now()), live }),
       released: (live) => this.#released(live),
-      cancelled: () =>
-        context.logger.warn(
-          `the broker has cancelled the ${owner}: the queue was deleted, or its node is gone. It is attached again.`,
-        ),
+      ended: (why) => context.logger.warn(`the broker has ended the ${owner}: ${why}. It is attached again.`),
     });
   }
 

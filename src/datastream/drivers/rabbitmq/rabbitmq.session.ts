@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { amqpError } from '../../../amqp/amqp.errors.js';
 import { AmqpPublisher } from '../../../amqp/amqp.publisher.js';
@@ -55,6 +56,8 @@ export class RabbitMQSession implements ConsumerContext {
     this.deadLetters = new RabbitDeadLetters(consume, this.publisher, this.queues, source, options.connectTimeout);
     this.settlement = new Settlement(this.publisher, this.queues, source);
     this.reconnect = options.reconnect;
+    // Every pull that waits listens to it; Node warns from the eleventh listener on.
+    setMaxListeners(0, this.#closing.signal);
     this.consumerTag = options.connectionName;
   }
 
