@@ -92,6 +92,7 @@ function textOf(message: string, code: string, reason: string | undefined): stri
   if (NO_TLS.test(code)) {
     return `the broker does not speak TLS there (${text}). Use its TLS port, or amqp:// without TLS.`;
   }
+  if (/exceeds maxFrameSize|Invalid frame/.test(message)) return 'what answers there does not speak AMQP';
   if (/Socket closed abruptly/.test(message)) {
     return 'the broker closed the connection before it was open. Is this a port for AMQP, and without TLS?';
   }

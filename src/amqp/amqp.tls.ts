@@ -1,18 +1,29 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { connect } from 'node:tls';
+import { connect, createSecureContext } from 'node:tls';
 import type { SocketOptions } from 'amqplib';
-import { HubError, type HubErrorOptions } from '../core/errors.js';
+import { errorMessage, HubError, type HubErrorOptions } from '../core/errors.js';
 import type { AmqpTlsOptions } from './amqp.options.js';
 
-/** What Node's TLS is told. Throws `CONFIG_INVALID` for a file that cannot be read. */
+/** What Node's TLS is told. Throws `CONFIG_INVALID` for a file that cannot be read, and for what does not fit together. */
 export function tlsSocketOptions(tls: AmqpTlsOptions, source: HubErrorOptions): SocketOptions {
   const { passphrase, servername, rejectUnauthorized } = tls;
-  return {
+  const files = {
     ...(tls.ca === undefined ? {} : { ca: readPem(tls.ca, 'ca', source) }),
     ...(tls.cert === undefined ? {} : { cert: readPem(tls.cert, 'cert', source) }),
     ...(tls.key === undefined ? {} : { key: readPem(tls.key, 'key', source) }),
     ...(passphrase === undefined ? {} : { passphrase }),
+  };
+  try {
+    // Otherwise it fails with the first connection, in words about the broker.
+    createSecureContext(files);
+  } catch (error) {
+    const reason = errorMessage(error).replace(/^error:[0-9A-F]+:/, '');
+    const text = `tls.ca, tls.cert, tls.key and tls.passphrase cannot be used as they are: ${reason}.`;
+    throw new HubError('CONFIG_INVALID', text, { ...source, cause: error });
+  }
+  return {
+    ...files,
     ...(servername === undefined ? {} : { servername }),
     ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
   };

@@ -1,6 +1,7 @@
 import { connect, type ChannelModel } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rejectsWith } from '../../src/core/contract.js';
+import type { JsonObject } from '../../src/core/json.js';
 import type { Payload } from '../../src/datastream/datastream.types.js';
 import type { RabbitMQPlugin } from '../../src/datastream/drivers/rabbitmq/rabbitmq.plugin.js';
 import { neededService } from '../support/needed-service.js';
@@ -70,7 +71,7 @@ describe.skipIf(rabbit.missing)(`messages that cannot be sent${rabbit.note}`, ()
     await rejectsWith(() => plugin.sendData('letters', payload), 'PAYLOAD_INVALID');
     await rejectsWith(() => plugin.publish('', 'letters', payload), 'PAYLOAD_INVALID');
     if (value === undefined) return;
-    const headers = { key: value } as Record<string, never>;
+    const headers = { key: value } as unknown as JsonObject;
     await rejectsWith(() => plugin.sendData('letters', 1, { headers }), 'PAYLOAD_INVALID');
     expect(await stored()).toBe(0);
   });
