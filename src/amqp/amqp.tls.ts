@@ -1,17 +1,17 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { connect, createSecureContext } from 'node:tls';
 import type { SocketOptions } from 'amqplib';
 import { errorMessage, HubError, type HubErrorOptions } from '../core/errors.js';
+import { readPem } from '../core/pem.js';
 import type { AmqpTlsOptions } from './amqp.options.js';
 
 /** What Node's TLS is told. Throws `CONFIG_INVALID` for a file that cannot be read, and for what does not fit together. */
 export function tlsSocketOptions(tls: AmqpTlsOptions, source: HubErrorOptions): SocketOptions {
   const { passphrase, servername, rejectUnauthorized } = tls;
   const files = {
-    ...(tls.ca === undefined ? {} : { ca: readPem(tls.ca, 'ca', source) }),
-    ...(tls.cert === undefined ? {} : { cert: readPem(tls.cert, 'cert', source) }),
-    ...(tls.key === undefined ? {} : { key: readPem(tls.key, 'key', source) }),
+    ...(tls.ca === undefined ? {} : { ca: readPem(tls.ca, 'tls.ca', source) }),
+    ...(tls.cert === undefined ? {} : { cert: readPem(tls.cert, 'tls.cert', source) }),
+    ...(tls.key === undefined ? {} : { key: readPem(tls.key, 'tls.key', source) }),
     ...(passphrase === undefined ? {} : { passphrase }),
   };
   try {
@@ -27,21 +27,6 @@ export function tlsSocketOptions(tls: AmqpTlsOptions, source: HubErrorOptions): 
     ...(servername === undefined ? {} : { servername }),
     ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
   };
-}
-
-function readPem(given: string, key: 'ca' | 'cert' | 'key', source: HubErrorOptions): string {
-  let pem = given;
-  if (!given.includes('-----BEGIN')) {
-    try {
-      pem = readFileSync(given, 'utf8');
-    } catch (error) {
-      // Without the text: it may be a key that lost its first line.
-      const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-      throw new HubError('CONFIG_INVALID', `tls.${key} is neither PEM nor a readable file (${code}).`, source);
-    }
-  }
-  if (pem.includes('-----BEGIN')) return pem;
-  throw new HubError('CONFIG_INVALID', `the file of tls.${key} holds no PEM.`, source);
 }
 
 /** Whether a TLS handshake succeeds at an address; `false` when there is no answer within `ms`. */

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
-import { HubError } from '../../../../core/errors.js';
+import { readPem } from '../../../../core/pem.js';
 import { MLFLOW_SOURCE } from '../mlflow.errors.js';
 
 /** How the connection is secured. Each of the three texts is PEM, or the path of a file that holds it. */
@@ -25,10 +24,10 @@ export interface TlsConnectOptions {
 
 /** Options for connections to the configured server. Throws `CONFIG_INVALID` for a file that cannot be read. */
 export function tlsOptions(tls: MLflowTls = {}): TlsConnectOptions {
-  const cert = tls.cert === undefined ? undefined : readPem(tls.cert, 'cert');
-  const key = tls.key === undefined ? cert : readPem(tls.key, 'key');
+  const cert = tls.cert === undefined ? undefined : readPem(tls.cert, 'tls.cert', MLFLOW_SOURCE);
+  const key = tls.key === undefined ? cert : readPem(tls.key, 'tls.key', MLFLOW_SOURCE);
   return {
-    ...(tls.ca === undefined ? {} : { ca: readPem(tls.ca, 'ca') }),
+    ...(tls.ca === undefined ? {} : { ca: readPem(tls.ca, 'tls.ca', MLFLOW_SOURCE) }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     ...(tls.insecure === true ? { rejectUnauthorized: false } : {}),
@@ -40,20 +39,5 @@ export function tlsOptions(tls: MLflowTls = {}): TlsConnectOptions {
  * the public ones, since a store next to the server often shares its private authority.
  */
 export function foreignTlsOptions(tls: MLflowTls = {}): TlsConnectOptions {
-  return tls.ca === undefined ? {} : { ca: [...rootCertificates, readPem(tls.ca, 'ca')] };
-}
-
-function readPem(given: string, key: 'ca' | 'cert' | 'key'): string {
-  let pem = given;
-  if (!given.includes('-----BEGIN')) {
-    try {
-      pem = readFileSync(given, 'utf8');
-    } catch (error) {
-      // Without the text: it may be a key that lost its first line.
-      const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-      throw new HubError('CONFIG_INVALID', `tls.${key} is neither PEM nor a readable file (${code}).`, MLFLOW_SOURCE);
-    }
-  }
-  if (pem.includes('-----BEGIN')) return pem;
-  throw new HubError('CONFIG_INVALID', `the file of tls.${key} holds no PEM.`, MLFLOW_SOURCE);
+  return tls.ca === undefined ? {} : { ca: [...rootCertificates, readPem(tls.ca, 'tls.ca', MLFLOW_SOURCE)] };
 }
