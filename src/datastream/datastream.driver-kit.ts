@@ -6,7 +6,10 @@
  */
 export * from './datastream.validation.js';
 export * from './handler-outcome.js';
+export * from './handler-runs.js';
+export * from './message-fate.js';
 export * from './payload-validation.js';
+export * from './pulled-delivery.js';
 export * from './subscribe.validation.js';
 export { abortError, sleep, throwIfAborted, withDeadline } from '../core/deadline.js';
 export { checkRetry, resolveRetry, retryDelay, type ResolvedRetryPolicy } from '../core/retry.js';

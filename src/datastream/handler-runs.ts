@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { StoreLogger } from '../embedded/store-logger.js';
 import type { Message } from './datastream.types.js';
 
 /** How long a handler may run before the log says so, in ms. */
@@ -25,7 +24,7 @@ export class HandlerRuns {
   /** @param owner words for the log, e.g. `subscription "orders" of queue "orders"` */
   constructor(
     private readonly owner: string,
-    private readonly logger: StoreLogger,
+    private readonly logger: { warn(message: string): void },
   ) {
     this.#watch = setInterval(() => this.#tellSlow(), SLOW_HANDLER_MS / 4).unref();
   }
