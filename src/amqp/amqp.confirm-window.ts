@@ -1,4 +1,4 @@
-import type { ConfirmChannel, Message } from 'amqplib';
+import type { ConfirmChannel, Message, Options } from 'amqplib';
 import { HubError, type HubErrorOptions } from '../core/errors.js';
 import { amqpError } from './amqp.errors.js';
 import type { PendingMessage } from './amqp.pending-message.js';
@@ -57,7 +57,7 @@ export class ConfirmWindow {
   write(pending: PendingMessage): boolean {
     const { exchange, routingKey, content, properties } = pending.message;
     try {
-      const room = this.channel.publish(exchange, routingKey, content, { ...properties, mandatory: true });
+      const room = this.channel.publish(exchange, routingKey, content, mandatory(properties));
       this.#full = !room;
     } catch (error) {
       if (this.#closed || (error instanceof Error && error.name === 'IllegalOperationError')) {
@@ -134,6 +134,10 @@ export class ConfirmWindow {
     this.#unconfirmed.clear();
     this.events.lost(unconfirmed, this.#error);
   }
+}
+
+function mandatory(properties: Options.Publish): Options.Publish {
+  return properties.mandatory === true ? properties : { ...properties, mandatory: true };
 }
 
 /** Reply codes with which a broker closes a channel because of a message that it was sent. */

@@ -151,8 +151,8 @@ export abstract class HubPlugin<Supports extends object = object> {
 
   /** What an error of `operation` says about where it comes from; for functions that throw on the plugin's behalf. */
   protected source(operation?: string): HubErrorOptions {
-    const source = { plugin: this.pluginType, driver: this.driver };
-    return operation === undefined ? source : { ...source, operation };
+    const { pluginType: plugin, driver } = this;
+    return operation === undefined ? { plugin, driver } : { plugin, driver, operation };
   }
 
   /**

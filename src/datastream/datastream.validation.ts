@@ -101,9 +101,11 @@ export function sealMessage(message: OutgoingMessage, rules: SealRules): SealedM
   if (priority !== undefined && !rules.priority) {
     throw new HubError('UNSUPPORTED', 'this driver has no message priorities (supports.priority is false).', source);
   }
+  const { encoding, body } = sealPayload(payload, rules);
   return {
     messageId: messageId === undefined ? randomUUID() : checkId(messageId, 'messageId', source),
-    ...sealPayload(payload, rules),
+    encoding,
+    body,
     headers: sealHeaders(headers, source),
     correlationId: correlationId === undefined ? null : checkId(correlationId, 'correlationId', source),
     ttl: expiration === undefined ? null : checkDuration(expiration, 'expiration', 1, source),

@@ -26,10 +26,10 @@ export class RabbitSender {
   ) {}
 
   /** Sends to a queue: `NOT_FOUND` when there is none, `CONFLICT` when it is full; see the port for the others. */
-  async send(queue: string, sealed: SealedMessage, call: SendCall): Promise<void> {
-    const send = (): Promise<void> => this.#toQueue(queue, sealed, call);
+  send(queue: string, sealed: SealedMessage, call: SendCall): Promise<void> {
     const bounded = this.#boundedSends(queue);
-    await (bounded === undefined ? send() : bounded.run(1, call.source, send));
+    if (bounded === undefined) return this.#toQueue(queue, sealed, call);
+    return bounded.run(1, call.source, () => this.#toQueue(queue, sealed, call));
   }
 
   /** Sends several in order; when it rejects, `details.sent` says how many the broker has. */
