@@ -215,4 +215,9 @@ describe('health', () => {
     expect(await (await get('/status')).json()).toMatchObject({ status: 'ok', details: { hub: { status: 'up' } } });
     expect(() => app.get(ExperimentHub, { strict: false }).experiments).toThrow(HubError);
   });
+
+  it('refuses a configuration in the wrong place, which would be ignored', () => {
+    const misplaced = { plugins: { mlops: { enabled: false } } } as object;
+    expect(() => ExperimentHubModule.forRoot(misplaced)).toThrow(/no option "plugins".*belong into config/);
+  });
 });

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { HubConfig } from '../config/index.js';
 import type { DriverDescriptor } from '../core/driver.js';
+import { HubError } from '../core/errors.js';
 import { PluginRegistry } from '../core/plugin-registry.js';
 import type { PluginOptions } from '../core/plugin-options.js';
 import { DataStreamModule } from '../datastream/datastream.module.js';
@@ -43,6 +44,7 @@ export class ExperimentHubModule {
    * A bad one throws `CONFIG_INVALID` with every fault.
    */
   static forRoot(options: ExperimentHubModuleOptions = {}): DynamicModule {
+    checkKeys(options);
     return compose(HubConfigModule.load(options, options.drivers ?? []), options);
   }
 
@@ -55,6 +57,18 @@ export class ExperimentHubModule {
     };
     return compose(HubConfigModule.loadAsync(options, drivers ?? []), extras);
   }
+}
+
+/** What TypeScript tells, for callers in JavaScript: a configuration in the wrong place would be ignored. */
+function checkKeys(options: object): void {
+  const known = ['config', 'configPath', 'isGlobal', 'drivers', 'health'];
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  throw new HubError(
+    'CONFIG_INVALID',
+    `ExperimentHubModule.forRoot has no option "${unknown}". It takes ${known.join(', ')}; plugins, global and experiments ` +
+      'belong into config: forRoot({ config: { plugins: … } }).',
+  );
 }
 
 /** Hands what the `global` block says to the registry, which is built before any configuration is known. */
