@@ -1,7 +1,9 @@
 import { Logger, type OnApplicationBootstrap } from '@nestjs/common';
-import type { DiscoveryService } from '@nestjs/core';
+import type { DiscoveryService, ModuleRef } from '@nestjs/core';
+import { resolveAppValue, type AppValue } from './app-value.js';
 import { decoratedMethods, type DecoratedMethod, type MethodDecoratorSource } from './decorated-methods.js';
 import type { MethodContext } from './enhanced-method.js';
+import { errorMessage, HubError } from './errors.js';
 import type { PluginRegistry } from './plugin-registry.js';
 import type { HubPlugin } from './plugin.js';
 import type { Redactor } from './redact.js';
@@ -19,6 +21,7 @@ export abstract class DecoratorExplorer<Metadata> implements OnApplicationBootst
     private readonly plugin: HubPlugin,
     private readonly registry: PluginRegistry,
     private readonly discovery: DiscoveryService,
+    private readonly modules: ModuleRef,
     private readonly metadataKey: string,
     protected readonly source: MethodDecoratorSource,
     private readonly context?: MethodContext,
@@ -40,6 +43,18 @@ export abstract class DecoratorExplorer<Metadata> implements OnApplicationBootst
 
   /** Makes the plugin call one method. After a failure it is called again, so it has to be safe to repeat. */
   protected abstract start(method: DecoratedMethod<Metadata>, redactor: Redactor): Promise<void>;
+
+  /** A value that a decorator was given, or `INVALID_ARGUMENT` when the application has none. */
+  protected fromApp<T extends string | object>(value: AppValue<T>, label: string, redactor: Redactor): T {
+    try {
+      return resolveAppValue(value, (token) => this.modules.get(token, { strict: false }));
+    } catch (error) {
+      const { operation } = this.source;
+      const text = `${operation} on ${label}: what it is given could not be found: ${redactor.text(errorMessage(error))}`;
+      const options = { ...this.source, cause: redactor.error(error), details: { method: label } };
+      throw new HubError('INVALID_ARGUMENT', text, options);
+    }
+  }
 
   async #startAll(methods: DecoratedMethod<Metadata>[]): Promise<void> {
     if (methods.length === 0) return;

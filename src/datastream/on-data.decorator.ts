@@ -1,4 +1,5 @@
 import { SetMetadata } from '@nestjs/common';
+import type { AppValue } from '../core/app-value.js';
 import type { QueueOptions, SubscribeBatchOptions, SubscribeOptions } from './datastream.types.js';
 
 /** @internal Metadata key of {@link OnData}. */
@@ -22,8 +23,8 @@ export type OnDataOptions = OnDataQueueOptions &
 
 /** @internal What the decorator notes on a method. */
 export interface OnDataMetadata {
-  queue: string;
-  options: OnDataOptions;
+  queue: AppValue<string>;
+  options: AppValue<OnDataOptions>;
 }
 
 /**
@@ -33,7 +34,10 @@ export interface OnDataMetadata {
  * Guards, interceptors, exception filters and decorators of parameters work as on controllers, global ones included, with
  * `'datastream'` as the type of the context. A guard that says no is a failure of the handler; an error that a filter has
  * handled is none. Enhancers that cannot work there fail the boot with `INVALID_ARGUMENT`.
+ *
+ * @param queue its name, or where it comes from: `(get) => get(ConfigService).getOrThrow('ORDERS_QUEUE')`
+ * @param options the same way, for a concurrency from the configuration, say
  */
-export function OnData(queue: string, options: OnDataOptions = {}): MethodDecorator {
+export function OnData(queue: AppValue<string>, options: AppValue<OnDataOptions> = {}): MethodDecorator {
   return SetMetadata(ON_DATA, { queue, options } satisfies OnDataMetadata);
 }

@@ -55,6 +55,32 @@ class AuditQueue {
   }
 }
 
+@Injectable()
+class Settings {
+  readonly queue = 'from-settings';
+  readonly concurrency = 3;
+}
+
+@Injectable()
+class Configured {
+  running = 0;
+  most = 0;
+
+  @OnData((get) => get(Settings).queue, (get) => ({ createQueue: true, concurrency: get(Settings).concurrency }))
+  async onMessage(): Promise<void> {
+    this.running += 1;
+    this.most = Math.max(this.most, this.running);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    this.running -= 1;
+  }
+}
+
+@Injectable()
+class Misconfigured {
+  @OnData((get) => get(Settings).queue)
+  onMessage(): void {}
+}
+
 @Injectable({ scope: Scope.REQUEST })
 class PerRequest {
   @OnData('orders', { createQueue: true })
@@ -101,6 +127,21 @@ describe('@OnData', () => {
     expect(billing.signals[0]?.aborted).toBe(false);
     expect((await stream.queueInfo('orders')).consumers).toBe(1);
     await stream.createQueue('events', { maxLength: 100 });
+  });
+
+  it('takes queue and options from the application', async () => {
+    const app = await boot([Settings, Configured]);
+    const stream = app.get(DataStreamPlugin);
+    await stream.sendBatch(
+      'from-settings',
+      [1, 2, 3, 4].map((payload) => ({ payload })),
+    );
+    await vi.waitFor(async () => expect((await stream.queueInfo('from-settings')).ready).toBe(0), 5_000);
+    expect(app.get(Configured).most).toBe(3);
+    await expect(boot([Misconfigured])).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/@OnData on Misconfigured\.onMessage: .*Settings/),
+    });
   });
 
   it('logs a handler that throws with its name, and the message is treated as subscribe says', async () => {

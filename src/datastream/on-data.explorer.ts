@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DiscoveryService, ExternalContextCreator } from '@nestjs/core';
+import { DiscoveryService, ExternalContextCreator, ModuleRef } from '@nestjs/core';
 import type { DecoratedMethod } from '../core/decorated-methods.js';
 import { DecoratorExplorer } from '../core/decorator.explorer.js';
 import { errorMessage, HubError } from '../core/errors.js';
@@ -22,14 +22,16 @@ export class OnDataExplorer extends DecoratorExplorer<OnDataMetadata> {
     @Inject(PluginRegistry) registry: PluginRegistry,
     @Inject(DiscoveryService) discovery: DiscoveryService,
     @Inject(ExternalContextCreator) creator: ExternalContextCreator,
+    @Inject(ModuleRef) modules: ModuleRef,
   ) {
     const source = { plugin: 'datastream', operation: '@OnData' };
-    super(stream, registry, discovery, ON_DATA, source, { creator, type: 'datastream' });
+    super(stream, registry, discovery, modules, ON_DATA, source, { creator, type: 'datastream' });
   }
 
   protected override async start(method: DecoratedMethod<OnDataMetadata>, redactor: Redactor): Promise<void> {
     const { metadata, label, call } = method;
-    const { queue, options } = metadata;
+    const queue = this.fromApp(metadata.queue, label, redactor);
+    const options = this.fromApp(metadata.options, label, redactor);
     const handler = async (messages: Message | Message[], context: DataContext): Promise<void> => {
       try {
         await call(messages, context);

@@ -1,4 +1,5 @@
 import { SetMetadata } from '@nestjs/common';
+import type { AppValue } from '../core/app-value.js';
 import type { TaskOptions } from './taskqueue.types.js';
 
 /** @internal Metadata key of {@link Task}. */
@@ -7,7 +8,7 @@ export const TASK = 'nestjs-experiment-hub:task';
 /** @internal What the decorator notes on a method. */
 export interface TaskMetadata {
   name: string;
-  options: TaskOptions;
+  options: AppValue<TaskOptions>;
 }
 
 /**
@@ -18,7 +19,9 @@ export interface TaskMetadata {
  * Guards, interceptors, exception filters and decorators of parameters work as on controllers, global ones included, with
  * `'taskqueue'` as the type of the context. A guard that says no is a failure of the task; what an interceptor or filter
  * returns is its result. Enhancers that cannot work there fail the boot with `INVALID_ARGUMENT`.
+ *
+ * @param options what they are, or where they come from: `(get) => ({ timeLimit: get(ConfigService).getOrThrow('LIMIT') })`
  */
-export function Task(name: string, options: TaskOptions = {}): MethodDecorator {
+export function Task(name: string, options: AppValue<TaskOptions> = {}): MethodDecorator {
   return SetMetadata(TASK, { name, options } satisfies TaskMetadata);
 }

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DiscoveryService, ExternalContextCreator } from '@nestjs/core';
+import { DiscoveryService, ExternalContextCreator, ModuleRef } from '@nestjs/core';
 import type { DecoratedMethod } from '../core/decorated-methods.js';
 import { DecoratorExplorer } from '../core/decorator.explorer.js';
 import { HubError } from '../core/errors.js';
 import { PluginRegistry } from '../core/plugin-registry.js';
+import type { Redactor } from '../core/redact.js';
 import { TASK, type TaskMetadata } from './task.decorator.js';
 import { TaskQueuePlugin } from './taskqueue.plugin.js';
 import type { TaskHandler } from './taskqueue.types.js';
@@ -21,9 +22,10 @@ export class TaskExplorer extends DecoratorExplorer<TaskMetadata> {
     @Inject(PluginRegistry) registry: PluginRegistry,
     @Inject(DiscoveryService) discovery: DiscoveryService,
     @Inject(ExternalContextCreator) creator: ExternalContextCreator,
+    @Inject(ModuleRef) modules: ModuleRef,
   ) {
     const source = { plugin: 'taskqueue', operation: '@Task' };
-    super(tasks, registry, discovery, TASK, source, { creator, type: 'taskqueue' });
+    super(tasks, registry, discovery, modules, TASK, source, { creator, type: 'taskqueue' });
   }
 
   protected override check(methods: readonly DecoratedMethod<TaskMetadata>[]): void {
@@ -47,7 +49,9 @@ export class TaskExplorer extends DecoratorExplorer<TaskMetadata> {
     }
   }
 
-  protected override async start({ metadata, call }: DecoratedMethod<TaskMetadata>): Promise<void> {
-    await this.tasks.registerTask(metadata.name, call as TaskHandler, metadata.options);
+  protected override async start(method: DecoratedMethod<TaskMetadata>, redactor: Redactor): Promise<void> {
+    const { metadata, label, call } = method;
+    const options = this.fromApp(metadata.options, label, redactor);
+    await this.tasks.registerTask(metadata.name, call as TaskHandler, options);
   }
 }
