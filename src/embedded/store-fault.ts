@@ -22,7 +22,8 @@ export class StoreFault {
 
   /** Notes that `operation` (words that follow "cannot") has failed. */
   failed(operation: string, error: unknown): void {
-    const fault = `cannot ${operation}: ${errorMessage(error)}`;
+    // Sentences go on behind it.
+    const fault = `cannot ${operation}: ${errorMessage(error)}`.replace(/\.$/, '');
     if (!this.#faults.has(operation)) this.logger.error(`${this.owner} ${fault}. It goes on trying.`);
     this.#faults.set(operation, fault);
   }

@@ -144,6 +144,14 @@ describe.skipIf(rabbit.missing)(`the hub on RabbitMQ${rabbit.note}`, () => {
     await eventually(() => rows.length === 1, 'the handler goes on', 20_000);
     await vi.waitFor(async () => expect((await app.health()).status).toBe(200), { timeout: 10_000 });
     expect(tellsCanary(down, app.log.lines, app.hub.plugins())).toBe(false);
+    // Each connection that is lost and back, and the health that was asked for: no line for each consumer or attempt.
+    expect(
+      app.log
+        .texts('warn')
+        .map((line) => /connection "(.*)" to/.exec(line)?.[1])
+        .sort(),
+    ).toEqual(['experiment-hub consume', 'experiment-hub publish']);
+    expect(app.log.texts('error')).toEqual([expect.stringContaining('datastream/rabbitmq is down')]);
     await app.close();
     await eventually(() => proxy.connections === 0, 'nothing is left open');
     proxy.stop();

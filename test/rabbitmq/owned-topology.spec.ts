@@ -121,6 +121,8 @@ describe.skipIf(rabbit.missing)(`who owns the topology${rabbit.note}`, () => {
     await rejectsWith(() => plugin.subscribe('rows', () => undefined), 'NOT_FOUND');
     await rejectsWith(() => plugin.pullData('rows'), 'NOT_FOUND');
     await rejectsWith(() => plugin.publish('events', 'row.1', 1), 'NOT_FOUND');
+    // Who called has heard of it.
+    expect(room.log.texts('warn', 'error')).toEqual([]);
     expect(await names()).toEqual([]);
     await channel.assertQueue('rows', { durable: true, arguments: QUORUM });
     await channel.assertQueue('rows.dead', { durable: true, arguments: QUORUM });

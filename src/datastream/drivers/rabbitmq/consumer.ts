@@ -26,6 +26,8 @@ export interface ConsumerEvents {
 export class Consumer {
   #wanted = true;
   #live: LiveChannel | undefined;
+  /** Whether the broker has agreed to deliver on it; until then who attaches it hears of what goes wrong. */
+  #agreed = false;
   #tag = '';
   #attaching: Promise<void> | undefined;
   #detaching: Promise<void> | undefined;
@@ -79,10 +81,13 @@ export class Consumer {
       await this.context.withinDeadline(live.channel.prefetch(this.prefetch));
       if (!this.#wanted) return this.#release(live);
       this.#live = live;
+      this.#agreed = false;
       this.#tag = `${this.context.consumerTag}-${randomUUID()}`;
       const options = { consumerTag: this.#tag };
       const consumed = live.channel.consume(this.queue, (message) => this.#arrived(live, message), options);
       await this.context.withinDeadline(consumed);
+      if (!live.open) throw new Error(live.fault ?? 'the channel was closed');
+      this.#agreed = true;
     } catch (error) {
       this.#release(live);
       throw this.context.explain(error, this.queue);
@@ -108,6 +113,7 @@ export class Consumer {
     this.events.released(live);
     if (this.#live !== live) return;
     this.#live = undefined;
+    if (!this.#agreed) return;
     if (live.fault !== undefined) this.events.ended(live.fault);
     void this.#reattach();
   }
@@ -136,7 +142,8 @@ export class Consumer {
         await this.#attach();
         this.fault.worked(TAKE);
       } catch (error) {
-        if (!signal.aborted) this.fault.failed(TAKE, error);
+        // The first attempt comes before the connection is known to be lost, and fails with it.
+        if (!signal.aborted && attempt > 1) this.fault.failed(TAKE, error);
         // At once: the queue may be made again by this process as soon as it is known to be missing.
         const wait = attempt === 1 ? 0 : retryDelay(this.context.reconnect, attempt - 1);
         await sleep(wait, signal).catch(() => undefined);
