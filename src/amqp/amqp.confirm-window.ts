@@ -7,6 +7,8 @@ import type { PendingMessage } from './amqp.pending-message.js';
 export interface ConfirmWindowEvents {
   /** There is room again: messages were confirmed, or the socket takes more. */
   room(): void;
+  /** A queue that was there when messages were written here is gone. */
+  vanished(): void;
   /**
    * The channel is gone, with these messages unconfirmed, in the order in which they were written.
    * @param error what the broker closed it with, when it did
@@ -14,12 +16,23 @@ export interface ConfirmWindowEvents {
   lost(unconfirmed: PendingMessage[], error: unknown): void;
 }
 
+/** What AMQP says of a message that it gives back. */
+interface ReturnFields {
+  exchange: string;
+  replyText?: string;
+  routingKey: string;
+}
+
 /** The messages that were written to one channel and are not confirmed yet. */
 export class ConfirmWindow {
   /** By delivery tag, which counts what was written to the channel. */
   readonly #unconfirmed = new Map<number, PendingMessage>();
+  /** Queues that have confirmed a message here. */
+  readonly #seen = new Set<string>();
   #tag = 0;
   #full = false;
+  /** Runs while it is retired: then it closes whatever is confirmed. */
+  #retirement: NodeJS.Timeout | undefined;
   #closed = false;
   #error: unknown;
 
@@ -48,9 +61,14 @@ export class ConfirmWindow {
     return this.#unconfirmed.size;
   }
 
-  /** Whether the socket takes more for now, and the channel is there. */
+  /** Whether the socket takes more for now, and the channel is there to stay. */
   get writable(): boolean {
-    return !this.#full && !this.#closed;
+    return !this.#full && !this.#closed && this.#retirement === undefined;
+  }
+
+  /** Whether it was {@link retire}d. */
+  get retired(): boolean {
+    return this.#retirement !== undefined;
   }
 
   /** Writes a message. `false`: the channel is gone and the message was not written; one that cannot be encoded is rejected. */
@@ -75,9 +93,18 @@ export class ConfirmWindow {
     return true;
   }
 
+  /** Takes nothing more and closes the channel, as `lost`, when all is confirmed or `ms` are over. */
+  retire(ms: number): void {
+    if (this.#closed || this.#retirement !== undefined) return;
+    this.#retirement = setTimeout(() => this.#retire(), ms);
+    this.#retirement.unref();
+    if (this.size === 0) this.#retire();
+  }
+
   /** Closes the channel; nothing is told of it. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#retirement);
     this.#unconfirmed.clear();
     await this.channel.close().catch(() => undefined);
   }
@@ -98,12 +125,22 @@ export class ConfirmWindow {
       this.#unconfirmed.delete(tag);
       if (message !== undefined) settle(message);
     }
+    if (this.retired && this.size === 0) this.#retire();
     this.events.room();
   }
 
+  #retire(): void {
+    clearTimeout(this.#retirement);
+    // Its end comes as the event; without an answer, the heartbeats end the connection.
+    if (!this.#closed) void this.channel.close().catch(() => undefined);
+  }
+
   #ack(pending: PendingMessage): void {
-    if (pending.returned === undefined) return pending.resolve();
     const { exchange, routingKey } = pending.message;
+    if (pending.returned === undefined) {
+      if (exchange === '') this.#seen.add(routingKey);
+      return pending.resolve();
+    }
     const where = exchange === '' ? `"${routingKey}"` : `for "${routingKey}" at the exchange "${exchange}"`;
     const text = `there is no queue ${where}: RabbitMQ gave the message back (${pending.returned}).`;
     pending.reject(new HubError('NOT_FOUND', text, { ...this.source, details: pending.details }));
@@ -117,12 +154,17 @@ export class ConfirmWindow {
 
   /** The broker gives it back before it confirms it, without its tag. */
   #return({ fields, properties }: Message): void {
-    const { replyText, routingKey } = fields as { replyText?: string; routingKey: string };
+    const { exchange, replyText, routingKey } = fields as ReturnFields;
+    let routed = this.#seen.has(routingKey);
     for (const pending of this.#unconfirmed.values()) {
       const { message } = pending;
       if (pending.returned !== undefined || message.routingKey !== routingKey) continue;
-      if (message.properties.messageId !== (properties.messageId as unknown)) continue;
+      if (message.properties.messageId !== (properties.messageId as unknown)) {
+        routed = true;
+        continue;
+      }
       pending.returned = replyText ?? 'NO_ROUTE';
+      if (routed && exchange === '') this.events.vanished();
       return;
     }
   }
@@ -130,6 +172,7 @@ export class ConfirmWindow {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#retirement);
     const unconfirmed = [...this.#unconfirmed.values()];
     this.#unconfirmed.clear();
     this.events.lost(unconfirmed, this.#error);

@@ -15,6 +15,8 @@ const SWEEP_MS = 25;
 const PRUNE_FROM = 1_000;
 /** Wait before a new channel on a connection that is there, in ms. */
 const REOPEN_MS = 200;
+/** How long a channel that is given up may still confirm, in ms. */
+const RENEW_MS = 500;
 /** Most time to close the channel, in ms. */
 const CLOSE_MS = 1_000;
 
@@ -116,6 +118,14 @@ export class AmqpPublisher {
     }
   }
 
+  /**
+   * Goes over to a new channel, where what is unconfirmed after 500 ms is sent again. For when a queue was deleted: a
+   * channel that has sent to a quorum queue counts on when it is made again, and waits for its confirms in vain.
+   */
+  renew(): void {
+    this.#window?.retire(RENEW_MS);
+  }
+
   /** Rejects what is pending with `CLOSED` and closes the channel, within 1 s; the link stays. Never rejects. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -172,8 +182,9 @@ export class AmqpPublisher {
     if (this.#closed) return void channel.close().catch(() => undefined);
     const window: ConfirmWindow = new ConfirmWindow(channel, this.source, {
       room: () => this.#pump(),
+      vanished: () => this.renew(),
       lost: (unconfirmed, error) => {
-        if (this.#window === window) this.#onLost(unconfirmed, error);
+        if (this.#window === window) this.#onLost(unconfirmed, error, window.retired);
       },
     });
     this.#window = window;
@@ -188,13 +199,13 @@ export class AmqpPublisher {
   }
 
   /** The channel is gone; the connection perhaps too, which is told later. */
-  #onLost(unconfirmed: PendingMessage[], error: unknown): void {
+  #onLost(unconfirmed: PendingMessage[], error: unknown, retired: boolean): void {
     this.#window = undefined;
     this.#suspects = unconfirmed;
     if (isRefusal(error)) this.#narrow(error);
     this.#line.putBack(unconfirmed.filter(({ settled }) => !settled));
     // After the connection had time to tell that it is gone.
-    if (isRefusal(error)) queueMicrotask(() => this.#open());
+    if (isRefusal(error) || retired) queueMicrotask(() => this.#open());
     else this.#openLater();
   }
 

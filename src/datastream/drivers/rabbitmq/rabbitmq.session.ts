@@ -138,6 +138,7 @@ export class RabbitMQSession implements ConsumerContext {
 
   async restore(queue: string): Promise<void> {
     await this.queues.restore(queue);
+    this.publisher.renew();
   }
 
   withinDeadline<T>(answer: PromiseLike<T>): Promise<T> {
