@@ -8,6 +8,8 @@ import { LocalMLOpsPlugin } from '../../src/mlops/drivers/local/local.plugin.js'
 import { dumpStore } from '../mlflow/dump-store.js';
 import { python, readWithMlflow, skipReason } from '../mlflow/mlflow-python.js';
 import { MLflowServer } from '../support/mlflow-server.js';
+import { neededService } from '../support/needed-service.js';
+import { RabbitVhost } from '../support/rabbit-vhost.js';
 import { run } from '../support/run-command.js';
 
 interface Figures {
@@ -22,6 +24,7 @@ interface Figures {
   store: string;
 }
 
+const rabbit = neededService('rabbitmq');
 const TIMEOUT = 180_000;
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const demo = join(root, 'examples/quickstart/demo.ts');
@@ -114,6 +117,35 @@ describe('examples/quickstart', () => {
       }
     },
     2 * TIMEOUT,
+  );
+
+  it.skipIf(rabbit.missing)(
+    `runs on RabbitMQ by another configuration file alone, with the same figures${rabbit.note}`,
+    async () => {
+      const { store: _store, health, ...same } = first.figures;
+      const vhost = await RabbitVhost.open('quickstart');
+      try {
+        const { output, figures: onRabbit } = await figures({
+          HUB_CONFIG_PATH: 'config/hub_config.rabbitmq.yaml',
+          RABBITMQ_URL: vhost.url,
+          HUB_DATA_DIR: join(folder, 'beside-rabbitmq'),
+        });
+        expect(onRabbit).toMatchObject({ ...same, health: { status: health.status } });
+        expect(output).not.toMatch(/WARN|ERROR/);
+        // The API shows what was there some seconds ago.
+        const left = async () =>
+          Object.fromEntries((await vhost.queues()).map(({ name, messages }) => [name, messages]));
+        await expect.poll(left, { timeout: 20_000 }).toEqual({
+          'weather.days': 0,
+          'weather.days.dead': 0,
+          'weather.predictions': 0,
+          'weather.predictions.dead': 0,
+        });
+      } finally {
+        await vhost.remove();
+      }
+    },
+    TIMEOUT,
   );
 
   /** Python's MlflowClient and the hub see the same store, and the experiment's model has the champion of the figures. */
