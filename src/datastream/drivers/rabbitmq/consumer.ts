@@ -96,7 +96,7 @@ export class Consumer {
 
   #arrived(live: LiveChannel, message: ConsumeMessage | null): void {
     if (message !== null) {
-      live.took();
+      live.took(message);
       if (this.#live === live) this.events.arrived(live, message);
       else live.giveBack(message);
       return;

@@ -7,7 +7,10 @@ import { faultText } from '../../../amqp/amqp.errors.js';
  */
 export class LiveChannel {
   #open = true;
-  #inHand = 0;
+  /** Tags of the deliveries that nobody has settled, ascending as the broker counts them. */
+  readonly #unsettled = new Set<number>();
+  /** Tags of those that are done with, and of which the broker is told after this turn of the event loop. */
+  #done: number[] = [];
   #moves = 0;
   #retired = false;
   #fault: string | undefined;
@@ -34,7 +37,7 @@ export class LiveChannel {
 
   /** Deliveries that are not settled. */
   get inHand(): number {
-    return this.#open ? this.#inHand : 0;
+    return this.#open ? this.#unsettled.size + this.#done.length : 0;
   }
 
   /** How often a message came or was settled. */
@@ -43,40 +46,51 @@ export class LiveChannel {
   }
 
   /** Counts a delivery. */
-  took(): void {
+  took({ fields }: AmqpMessage): void {
     this.#moves += 1;
-    this.#inHand += 1;
+    this.#unsettled.add(fields.deliveryTag);
   }
 
   /** Removes a message from the queue; `false` when the channel is gone, so that it will be delivered again. */
   ack(message: AmqpMessage): boolean {
-    return this.#settle((channel) => channel.ack(message));
+    return this.#settle(message, (channel) => channel.ack(message));
+  }
+
+  /** As {@link ack}, together with others that are done with at this moment: one frame tells of many. */
+  ackSoon({ fields }: AmqpMessage): void {
+    if (!this.#open || !this.#unsettled.delete(fields.deliveryTag)) return;
+    if (this.#done.push(fields.deliveryTag) > 1) return;
+    process.nextTick(() => {
+      this.#flush();
+      this.#closeIfUnused();
+    });
   }
 
   /** Gives a message back to the queue; `false` when the channel is gone, which has given it back already. */
   giveBack(message: AmqpMessage): boolean {
-    return this.#settle((channel) => channel.nack(message, false, true));
+    return this.#settle(message, (channel) => channel.nack(message, false, true));
   }
 
   /** Has the broker make a dead letter of a message; `false` when the channel is gone. */
   discard(message: AmqpMessage): boolean {
-    return this.#settle((channel) => channel.nack(message, false, false));
+    return this.#settle(message, (channel) => channel.nack(message, false, false));
   }
 
   /** Closes it as soon as nothing is in hand. */
   retire(): void {
     this.#retired = true;
-    if (this.#inHand === 0) void this.close();
+    this.#closeIfUnused();
   }
 
   /** Closes it, after what was settled has reached the broker. What is in hand goes back to the queue. Never throws. */
   async close(): Promise<void> {
     if (!this.#open) return;
+    this.#flush();
     this.#ended();
     await this.channel.close().catch(() => undefined);
   }
 
-  #settle(send: (channel: ConfirmChannel) => void): boolean {
+  #settle({ fields }: AmqpMessage, send: (channel: ConfirmChannel) => void): boolean {
     if (!this.#open) return false;
     try {
       send(this.channel);
@@ -85,9 +99,30 @@ export class LiveChannel {
       return false;
     }
     this.#moves += 1;
-    this.#inHand -= 1;
-    if (this.#retired && this.#inHand === 0) void this.close();
+    this.#unsettled.delete(fields.deliveryTag);
+    this.#closeIfUnused();
     return true;
+  }
+
+  /** Acks what is done with: up to the oldest one that is not settled at once, the rest one by one. */
+  #flush(): void {
+    const done = this.#done;
+    this.#done = [];
+    if (!this.#open || done.length === 0) return;
+    const [oldest = Number.POSITIVE_INFINITY] = this.#unsettled;
+    const last = done.reduce((latest, tag) => (tag < oldest ? Math.max(latest, tag) : latest), 0);
+    try {
+      if (last > 0) this.channel.ack(delivery(last), true);
+      for (const tag of done) if (tag > last) this.channel.ack(delivery(tag));
+    } catch {
+      // It closes at this moment, and the messages come again.
+      return;
+    }
+    this.#moves += done.length;
+  }
+
+  #closeIfUnused(): void {
+    if (this.#retired && this.inHand === 0) void this.close();
   }
 
   #ended(): void {
@@ -95,4 +130,9 @@ export class LiveChannel {
     this.#open = false;
     this.onClosed(this);
   }
+}
+
+/** All that amqplib reads of a message to ack it. */
+function delivery(deliveryTag: number): AmqpMessage {
+  return { fields: { deliveryTag } } as AmqpMessage;
 }

@@ -91,7 +91,7 @@ export class QueuePuller {
         const live = await this.#open();
         const message = await this.context.withinDeadline(live.channel.get(this.queue));
         if (message === false) break;
-        live.took();
+        live.took(message);
         this.#count();
         const held = { received: decodeMessage(message, this.queue, Date.now()), live };
         if (signal?.aborted === true || this.closing.aborted) {

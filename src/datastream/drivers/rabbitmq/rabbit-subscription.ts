@@ -177,7 +177,7 @@ export abstract class RabbitSubscription implements Subscription {
     });
     const unsettled: Promise<void>[] = [];
     for (const { held, outcome } of ended) {
-      if (outcome.kind === 'ack') this.context.settlement.ack(held);
+      if (outcome.kind === 'ack') this.context.settlement.ackSoon(held);
       else unsettled.push(this.#settle(held, (one) => this.#failed(one, outcome)));
     }
     if (unsettled.length > 0) await Promise.all(unsettled);

@@ -1,5 +1,6 @@
-import { HubError, type HubErrorOptions } from '../../../core/errors.js';
 import type { AmqpPublisher } from '../../../amqp/amqp.publisher.js';
+import { errorMessage, HubError, type HubErrorOptions } from '../../../core/errors.js';
+import type { StoreLogger } from '../../../embedded/store-logger.js';
 import type { DeadLetterReason } from '../../datastream.types.js';
 import { DEFAULT_DELIVERY_LIMIT } from '../../datastream.validation.js';
 import type { LiveChannel } from './live-channel.js';
@@ -23,12 +24,18 @@ export class Settlement {
   constructor(
     private readonly publisher: AmqpPublisher,
     private readonly queues: RabbitQueues,
+    private readonly logger: StoreLogger,
     private readonly source: HubErrorOptions,
   ) {}
 
   /** The message is done with. */
   ack({ received, live }: Held): boolean {
     return live.ack(received.raw);
+  }
+
+  /** As {@link ack}; the broker is told of all that is done with at this moment at once. */
+  ackSoon({ received, live }: Held): void {
+    live.ackSoon(received.raw);
   }
 
   /** It was not worked on: it goes back to where it was. */
@@ -66,6 +73,7 @@ export class Settlement {
     const change: Republication = { kind: 'bury', reason, detail, failure, now: Date.now() };
     return this.#move(held, change, async (publish) => {
       await publish(deadQueue(received.queue));
+      this.#tellBuried(received, detail === '' ? reason : detail);
       return live.ack(received.raw);
     });
   }
@@ -119,8 +127,13 @@ export class Settlement {
       return await work((routingKey) => this.publisher.publish({ exchange: '', routingKey, content, properties }));
     } catch (error) {
       // Headers of another client that cannot be sent again: the broker moves it to the dead letters as it is.
-      if (HubError.is(error, 'PAYLOAD_INVALID')) return live.discard(received.raw);
-      throw error;
+      if (!HubError.is(error, 'PAYLOAD_INVALID')) throw error;
+      this.#tellBuried(received, errorMessage(error));
+      return live.discard(received.raw);
     }
+  }
+
+  #tellBuried({ queue, attempt, message: { messageId } }: ReceivedMessage, detail: string): void {
+    this.logger.warn(`queue "${queue}": message ${messageId} became a dead letter at attempt ${attempt}: ${detail}`);
   }
 }
