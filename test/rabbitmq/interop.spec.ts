@@ -95,6 +95,8 @@ describe.skipIf(rabbit.missing)(`messages of other clients${rabbit.note}`, () =>
       const [letter] = await plugin.peekDeadLetters('rows');
       expect(letter).toMatchObject({ messageId: 'broken', reason: 'rejected', headers: { k: 1 } });
       expect(letter?.detail).toContain(`content type is ${type}, but its body is no JSON`);
+      const told = `queue "rows": message broken became a dead letter at attempt 1: its content type is ${type}`;
+      expect(room.log.texts('warn').join('\n')).toContain(told);
       expect(Buffer.from(letter?.payload as Uint8Array).toString()).toBe('{"a":');
       expect(await plugin.purgeDeadLetters('rows')).toBe(1);
     },
@@ -171,6 +173,7 @@ describe.skipIf(rabbit.missing)(`messages of other clients${rabbit.note}`, () =>
     expect(properties.headers).toMatchObject({
       ...{ tenant: 'a', 'x-hub-dead-reason': 'failed', 'x-hub-dead-detail': 'no model yet' },
     });
+    await eventually(async () => (await plugin.queueInfo('rows')).deadLetters === 1, 'it is given back');
     expect(await plugin.redriveDeadLetters('rows')).toBe(1);
     expect(await received('"next"')).toMatchObject({ messageId: 'poison', attempt: 1, headers: { tenant: 'a' } });
     expect((await plugin.pullData('rows', { wait: 5_000, ack: 'auto' }))?.payload).toBe('next');

@@ -54,7 +54,7 @@ export class RabbitMQSession implements ConsumerContext {
     this.queues = new RabbitQueues(this.rpc, options, source);
     this.sender = new RabbitSender(this.publisher, this.rpc, this.queues);
     this.deadLetters = new RabbitDeadLetters(consume, this.publisher, this.queues, source, options.connectTimeout);
-    this.settlement = new Settlement(this.publisher, this.queues, source);
+    this.settlement = new Settlement(this.publisher, this.queues, logger, source);
     this.reconnect = options.reconnect;
     // Every pull that waits listens to it; Node warns from the eleventh listener on.
     setMaxListeners(0, this.#closing.signal);
