@@ -44,7 +44,7 @@ export class Consumer {
 
   /** Whether the broker delivers to it. */
   get attached(): boolean {
-    return this.#live !== undefined;
+    return this.#live !== undefined && this.#agreed;
   }
 
   /** Attaches it for the first time; rejects when that is not possible. */

@@ -27,8 +27,15 @@ export type Republication =
   | { kind: 'retry'; delayed: boolean; failure?: string | undefined; now: number }
   /** To its queue, because the broker has not counted an earlier delivery; this one does not count. */
   | { kind: 'count'; now: number }
-  /** To its dead letter queue. */
-  | { kind: 'bury'; reason: DeadLetterReason; detail: string; failure?: string | undefined; now: number };
+  /** To its dead letter queue; with `unseen` no consumer has got this delivery, and it does not count. */
+  | {
+      kind: 'bury';
+      reason: DeadLetterReason;
+      detail: string;
+      failure?: string | undefined;
+      unseen?: boolean;
+      now: number;
+    };
 
 /** Most failures that a message carries with it. */
 const MAX_FAILURES = 10;
@@ -54,7 +61,8 @@ export function republished(
 ): EncodedMessage {
   const { raw, attempt, message, ttl, expiresAt } = received;
   const headers = carriedHeaders(raw);
-  const delivered = change.kind === 'count' ? attempt - 1 : attempt;
+  const uncounted = change.kind === 'count' || (change.kind === 'bury' && change.unseen === true);
+  const delivered = uncounted ? attempt - 1 : attempt;
   if (delivered > 0) headers[ATTEMPT] = delivered;
   if (ttl !== null) headers[TTL] = ttl;
   const failure = change.kind === 'count' ? undefined : change.failure;

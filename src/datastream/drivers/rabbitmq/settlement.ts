@@ -69,13 +69,7 @@ export class Settlement {
 
   /** Makes it a dead letter. */
   bury(held: Held, reason: DeadLetterReason, detail: string, failure?: string): Promise<boolean> {
-    const { received, live } = held;
-    const change: Republication = { kind: 'bury', reason, detail, failure, now: Date.now() };
-    return this.#move(held, change, async (publish) => {
-      await publish(deadQueue(received.queue));
-      this.#tellBuried(received, detail === '' ? reason : detail);
-      return live.ack(received.raw);
-    });
+    return this.#bury(held, { kind: 'bury', reason, detail, failure, now: Date.now() });
   }
 
   /**
@@ -85,8 +79,8 @@ export class Settlement {
   unfit({ received }: Held): ((held: Held) => Promise<boolean>) | undefined {
     const { fault, expiresAt, attempt, queue } = received;
     if (fault !== undefined) return (held) => this.bury(held, 'rejected', fault);
-    if (expiresAt !== null && expiresAt <= Date.now()) return (held) => this.bury(held, 'expired', '');
-    if (attempt > this.limit(queue)) return (held) => this.bury(held, 'delivery-limit', '');
+    if (expiresAt !== null && expiresAt <= Date.now()) return (held) => this.#buryUnseen(held, 'expired');
+    if (attempt > this.limit(queue)) return (held) => this.#buryUnseen(held, 'delivery-limit');
     return undefined;
   }
 
@@ -113,6 +107,20 @@ export class Settlement {
       this.queues.forgetDelayQueues(queue);
       await publish(await this.queues.ensureDelayQueue(queue, delay));
     }
+  }
+
+  #buryUnseen(held: Held, reason: DeadLetterReason): Promise<boolean> {
+    return this.#bury(held, { kind: 'bury', reason, detail: '', unseen: true, now: Date.now() });
+  }
+
+  #bury(held: Held, change: Extract<Republication, { kind: 'bury' }>): Promise<boolean> {
+    const { received, live } = held;
+    return this.#move(held, change, async (publish) => {
+      await publish(deadQueue(received.queue));
+      const attempt = change.unseen === true ? received.attempt - 1 : received.attempt;
+      this.#tellBuried({ ...received, attempt }, change.detail === '' ? change.reason : change.detail);
+      return live.ack(received.raw);
+    });
   }
 
   /** Does `work`, which publishes the changed message and settles the original. */
