@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { HubError } from '../../../src/core/errors.js';
-import type { DataStreamPlugin, SubscribeOptions, Subscription } from '../../../src/datastream/index.js';
+import type { DataStreamPlugin, Message, SubscribeOptions, Subscription } from '../../../src/datastream/index.js';
 import { PUBLISH_TIMEOUT_MS } from './chaos-plugin.js';
 import { MessageLedger } from './message-ledger.js';
 
@@ -43,6 +43,8 @@ export interface RejectedSend {
 export class ChaosLoad {
   readonly ledger: MessageLedger;
   readonly rejected: RejectedSend[] = [];
+  /** Deliveries to {@link consume} of messages that had been delivered before. */
+  redelivered = 0;
   /** Longest time that a send took beyond its deadline, in ms; at most 0 when all were in time. */
   latest = Number.NEGATIVE_INFINITY;
   #pending = 0;
@@ -84,7 +86,7 @@ export class ChaosLoad {
 
   /** A consumer that notes what it gets; of {@link FAILING} messages, it throws at one the first time. */
   consume(options: SubscribeOptions = {}): Promise<Subscription> {
-    return this.plugin.subscribe(this.queue, ({ messageId, payload }) => this.#handle(messageId, payload), {
+    return this.plugin.subscribe(this.queue, (message) => this.#handle(message), {
       concurrency: 20,
       prefetch: 200,
       retry: { attempts: 10, delay: RETRY_MS, factor: 1 },
@@ -135,7 +137,8 @@ export class ChaosLoad {
     }
   }
 
-  #handle(id: string, payload: unknown): void {
+  #handle({ messageId: id, payload, redelivered }: Message): void {
+    if (redelivered) this.redelivered += 1;
     const fails = this.options.failing !== false && Number(id.slice(id.lastIndexOf('-') + 1)) % FAILING === 0;
     if (fails && !this.#failed.has(id)) {
       this.#failed.add(id);
