@@ -95,6 +95,8 @@ export class AmqpPublisher {
       if (this.#failing) return pending.reject(this.#unavailable(pending));
       if (signal !== undefined) pending.follow(signal, this.source);
       this.#watch(deadline);
+      // Most find nothing before them.
+      if (this.#line.size === 0 && this.#room && this.#write(pending)) return;
       // Of those that were given up while nothing could be sent.
       if (this.#line.size > 2 * this.#pending + PRUNE_FROM) this.#line.prune();
       this.#line.push(pending);
@@ -150,16 +152,26 @@ export class AmqpPublisher {
     if (this.#pending === 0 && this.#idle.size > 0) for (const wake of [...this.#idle]) wake();
   };
 
+  /** Whether a message can be written now. */
+  get #room(): boolean {
+    const window = this.#window;
+    if (window === undefined || this.link.blocked !== undefined) return false;
+    return window.writable && window.size < (this.#singly > 0 ? 1 : WINDOW);
+  }
+
   /** Writes what waits, as far as there is room. */
   #pump(): void {
-    const window = this.#window;
-    if (window === undefined || this.link.blocked !== undefined) return;
-    while (window.writable && window.size < (this.#singly > 0 ? 1 : WINDOW)) {
+    while (this.#room) {
       const pending = this.#line.shift();
       if (pending === undefined) return;
-      if (!window.write(pending)) return this.#line.putBack([pending]);
-      if (this.#singly > 0) this.#singly -= 1;
+      if (!this.#write(pending)) return this.#line.putBack([pending]);
     }
+  }
+
+  #write(pending: PendingMessage): boolean {
+    if (this.#window?.write(pending) !== true) return false;
+    if (this.#singly > 0) this.#singly -= 1;
+    return true;
   }
 
   #open(): void {

@@ -32,7 +32,7 @@ export class WaitingLine {
       if (this.#head >= CUT_AT && this.#head * 2 >= this.#items.length) this.#cut();
       if (message?.settled === false) return message;
     }
-    this.#cut();
+    if (this.#head > 0) this.#cut();
     return undefined;
   }
 
