@@ -28,9 +28,18 @@ export class RawRabbit {
     return new RawRabbit(publishing, consuming, await publishing.createConfirmChannel());
   }
 
-  /** @param done called when the broker has confirmed it */
-  publish(queue: string, payload: JsonValue, done: (error: unknown) => void): void {
-    this.channel.publish('', queue, Buffer.from(JSON.stringify(payload)), properties(), done);
+  /**
+   * @param done called when the broker has confirmed it
+   * @param more properties beside the usual ones
+   */
+  publish(queue: string, payload: JsonValue, done: (error: unknown) => void, more?: Options.Publish): void {
+    this.channel.publish(
+      '',
+      queue,
+      Buffer.from(JSON.stringify(payload)),
+      more === undefined ? properties() : { ...properties(), ...more },
+      done,
+    );
   }
 
   /** Acks each message after `handle`; resolves to how to stop. */
