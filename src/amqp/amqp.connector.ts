@@ -86,7 +86,8 @@ export class AmqpConnector {
       this.#model?.once('error', () => resolve());
     });
     // It is also rejected when the connection is lost meanwhile.
-    await Promise.race([this.#connection.close().catch(() => undefined), late]);
+    // Not that of golevelup's connection: it closes its channels first, and does not come to the manager when that fails.
+    await Promise.race([this.#manager.close().catch(() => undefined), late]);
     clearTimeout(timer);
     this.#socket.abort(new Error('closed'));
   }
