@@ -68,13 +68,13 @@ describe.skipIf(rabbit.missing)(`the hub on RabbitMQ${rabbit.note}`, () => {
         await eventually(() => rows.length === 1, 'the handler takes messages', 20_000);
         await vi.waitFor(async () => expect((await anonymous.health()).body.status).toBe('ok'), { timeout: 60_000 });
         expect(tellsCanary(await app.health(), app.hub.plugins(), log.lines)).toBe(false);
-        const lines = log.texts('log', 'warn').filter((line) => line.includes('datastream/rabbitmq'));
-        const begins = lines.filter((line) =>
-          /^warn .*did not start and is optional; trying again.*ECONNREF/.test(line),
-        );
-        const ends = lines.filter((line) => /^log .*is up after \d+ more attempt/.test(line));
+        const lines = (): string[] => log.texts('log', 'warn').filter((line) => line.includes('datastream/rabbitmq'));
+        const saying = (words: RegExp): number => lines().filter((line) => words.test(line)).length;
+        // It is told when everything that waited for it has begun.
+        await eventually(() => saying(/^log .*is up after \d+ more attempt/) === 2, 'it is told', 20_000);
+        expect(saying(/^warn .*did not start and is optional; trying again.*ECONNREF/)).toBe(2);
         // Beside them, one line of each application that says what is up.
-        expect([begins.length, ends.length, lines.length]).toEqual([2, 2, 6]);
+        expect(lines()).toHaveLength(6);
         expect(log.texts('error', 'fatal')).toEqual([]);
         await Promise.all(apps.splice(0).map((one) => one.close()));
         await vi.waitFor(async () => expect(await broker.connections()).toEqual([]), { timeout: 20_000 });
