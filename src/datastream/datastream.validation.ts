@@ -12,6 +12,9 @@ export const DEFAULT_DELIVERY_LIMIT = 20;
 /** Longest time to live, delay or wait in ms (2^32 - 1, about 49 days: the most that AMQP carries). */
 export const MAX_DURATION_MS = 2 ** 32 - 1;
 
+/** What a queue name is made of: 1 to 200 letters, digits and `_ - . : /`. */
+export const QUEUE_NAME = /^[A-Za-z0-9_\-.:/]{1,200}$/;
+
 /** End of the names that the hub keeps for dead letter queues. */
 export const DEAD_LETTER_SUFFIX = '.dead';
 
@@ -56,7 +59,7 @@ export interface SealRules {
  * Throws `INVALID_ARGUMENT`.
  */
 export function checkQueueName(name: unknown, source: HubErrorOptions): asserts name is string {
-  if (typeof name !== 'string' || !/^[A-Za-z0-9_\-.:/]{1,200}$/.test(name)) {
+  if (typeof name !== 'string' || !QUEUE_NAME.test(name)) {
     throw invalid(
       `a queue name has to be 1 to 200 letters, digits and _ - . : /, not ${JSON.stringify(name)}.`,
       source,

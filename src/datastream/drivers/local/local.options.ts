@@ -1,7 +1,7 @@
 import Joi from 'joi';
 import { embeddedStoreKeys, type EmbeddedStoreOptions } from '../../../embedded/store.options.js';
 import type { QueueOptions } from '../../datastream.types.js';
-import { DEFAULT_MAX_PAYLOAD_BYTES, MAX_DURATION_MS } from '../../datastream.validation.js';
+import { DEFAULT_MAX_PAYLOAD_BYTES, MAX_DURATION_MS, QUEUE_NAME } from '../../datastream.validation.js';
 
 /** Options of the `local` datastream driver. */
 export interface LocalDataStreamOptions extends EmbeddedStoreOptions {
@@ -12,7 +12,7 @@ export interface LocalDataStreamOptions extends EmbeddedStoreOptions {
 }
 
 const queueSchema = Joi.object({
-  name: Joi.string().required().description('Name of the queue.'),
+  name: Joi.string().pattern(QUEUE_NAME, 'letters, digits and _ - . : /').required().description('Name of the queue.'),
   maxLength: Joi.number().integer().min(1).description('Most ready messages; further sends are CONFLICT.'),
   messageTtl: Joi.number().integer().min(1).max(MAX_DURATION_MS).description('Time to live of its messages, in ms.'),
   deliveryLimit: Joi.number().integer().min(1).description('Most deliveries of a message. Default 20.'),

@@ -1,6 +1,6 @@
 import Joi from 'joi';
 import type { QueueOptions } from '../../datastream.types.js';
-import { MAX_DURATION_MS } from '../../datastream.validation.js';
+import { MAX_DURATION_MS, QUEUE_NAME } from '../../datastream.validation.js';
 
 /** An exchange that other clients publish to. */
 export interface ExchangeOptions {
@@ -48,7 +48,7 @@ const exchange = Joi.object<ExchangeOptions>({
 });
 
 const queue = Joi.object<TopologyOptions['queues'][number]>({
-  name: Joi.string().required().description('Name of the queue.'),
+  name: Joi.string().pattern(QUEUE_NAME, 'letters, digits and _ - . : /').required().description('Name of the queue.'),
   maxLength: Joi.number().integer().min(1).description('Most ready messages; further sends are CONFLICT.'),
   messageTtl: Joi.number().integer().min(1).max(MAX_DURATION_MS).description('Time to live of its messages, in ms.'),
   deliveryLimit: Joi.number().integer().min(1).description('Most deliveries of a message. Default 20.'),
