@@ -3,12 +3,17 @@ import { HubError, type HubErrorOptions } from '../core/errors.js';
 import { amqpError } from './amqp.errors.js';
 import type { PendingMessage } from './amqp.pending-message.js';
 
+/** How long the broker may take to close a channel that is retired, in ms. */
+const CLOSE_MS = 1_000;
+
 /** What becomes of a {@link ConfirmWindow}. */
 export interface ConfirmWindowEvents {
   /** There is room again: messages were confirmed, or the socket takes more. */
   room(): void;
   /** A queue that was there when messages were written here is gone. */
   vanished(): void;
+  /** The broker does not answer that a retired channel is closed. */
+  stuck(): void;
   /**
    * The channel is gone, with these messages unconfirmed, in the order in which they were written.
    * @param error what the broker closed it with, when it did
@@ -31,8 +36,10 @@ export class ConfirmWindow {
   readonly #seen = new Set<string>();
   #tag = 0;
   #full = false;
-  /** Runs while it is retired: then it closes whatever is confirmed. */
+  /** Runs while it is retired: then it closes whatever is confirmed, and then it is stuck. */
   #retirement: NodeJS.Timeout | undefined;
+  /** Whether it is being closed because it was retired. */
+  #leaving = false;
   #closed = false;
   #error: unknown;
 
@@ -130,9 +137,13 @@ export class ConfirmWindow {
   }
 
   #retire(): void {
+    if (this.#closed || this.#leaving) return;
+    this.#leaving = true;
     clearTimeout(this.#retirement);
-    // Its end comes as the event; without an answer, the heartbeats end the connection.
-    if (!this.#closed) void this.channel.close().catch(() => undefined);
+    // Its end comes as the event.
+    void this.channel.close().catch(() => undefined);
+    this.#retirement = setTimeout(() => this.events.stuck(), CLOSE_MS);
+    this.#retirement.unref();
   }
 
   #ack(pending: PendingMessage): void {

@@ -70,6 +70,11 @@ export class AmqpConnector {
     manager.on('unblocked', () => this.events.unblocked());
   }
 
+  /** Destroys the connection; the next attempt follows, as after any loss. */
+  drop(why: string): void {
+    this.#socket.abort(new Error(why));
+  }
+
   /** Ends it, within `ms`: what does not end in time is destroyed. Never rejects. */
   async close(ms: number): Promise<void> {
     if (this.#closed) return;

@@ -87,6 +87,11 @@ export class AmqpLink {
     return this.#opening;
   }
 
+  /** Gives the connection up, as if it were lost, and opens it again. */
+  drop(why: string): void {
+    if (this.#closing === undefined && this.up) this.#connector?.drop(why);
+  }
+
   /** Ends the connection for good, within 2 s. Never rejects; can be called again. */
   close(): Promise<void> {
     this.#closing ??= this.#close();

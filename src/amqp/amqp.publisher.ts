@@ -195,6 +195,8 @@ export class AmqpPublisher {
     const window: ConfirmWindow = new ConfirmWindow(channel, this.source, {
       room: () => this.#pump(),
       vanished: () => this.renew(),
+      // It waits for the queue that is gone, and reads nothing more on the whole connection.
+      stuck: () => this.link.drop('the broker does not let a channel go'),
       lost: (unconfirmed, error) => {
         if (this.#window === window) this.#onLost(unconfirmed, error, window.retired);
       },
