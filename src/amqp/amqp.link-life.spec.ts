@@ -45,8 +45,8 @@ describe.skipIf(rabbit.missing)(`a link that is open${rabbit.note}`, () => {
     }
     expect(events.map((event) => event.split(' ')[0]).join()).toBe('up,down,up,down,up,down,up');
     expect(log.lines).toHaveLength(6);
-    expect(log.lines[0]).toMatch(/^warn RabbitMQ: the connection "experiment-hub publish" to amqp:\/\/127.* is lost: /);
-    expect(log.lines[1]).toMatch(/^log RabbitMQ: .* is back after \d+\.\d s, at amqp:\/\/127/);
+    expect(log.lines[0]).toMatch(/^warn the connection "experiment-hub publish" to amqp:\/\/127.* is lost: /);
+    expect(log.lines[1]).toMatch(/^log the connection .* is back after \d+\.\d s, at amqp:\/\/127/);
   });
 
   it('tries for as long as the broker is away, and says so once', async () => {

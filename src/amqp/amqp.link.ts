@@ -201,7 +201,7 @@ export class AmqpLink {
     this.#fault = undefined;
     if (this.#lostAt !== undefined) {
       const seconds = ((performance.now() - this.#lostAt) / 1_000).toFixed(1);
-      this.logger.log(`RabbitMQ: the connection "${this.#name}" is back after ${seconds} s, at ${node.label}.`);
+      this.logger.log(`the connection "${this.#name}" is back after ${seconds} s, at ${node.label}.`);
     }
     this.#lostAt = undefined;
     this.#logged = undefined;
@@ -217,7 +217,7 @@ export class AmqpLink {
     this.#blocked = undefined;
     this.#fault = why;
     this.#lostAt ??= performance.now();
-    this.logger.warn(`RabbitMQ: the connection "${this.#name}" to ${node.label} is lost: ${why}. It is opened again.`);
+    this.logger.warn(`the connection "${this.#name}" to ${node.label} is lost: ${why}. It is opened again.`);
     this.#tell((listener) => listener.down?.(why, error));
     if (blocked) this.#tell((listener) => listener.unblocked?.());
   }
@@ -226,7 +226,7 @@ export class AmqpLink {
     const { code } = amqpError(error, this.source);
     const why = faultText(error);
     this.#fault = why;
-    const line = `RabbitMQ: the connection "${this.#name}" could not be opened at ${node.label}: ${why}`;
+    const line = `the connection "${this.#name}" could not be opened at ${node.label}: ${why}`;
     // That it is not reachable was said when it was lost; that it now refuses us is news, once.
     if (code === 'UNAVAILABLE' || code === this.#logged) return this.logger.debug(line);
     this.#logged = code;
@@ -236,14 +236,14 @@ export class AmqpLink {
   #onBlocked(reason: string): void {
     if (this.#connection === undefined) return;
     this.#blocked = reason;
-    this.logger.warn(`RabbitMQ: the broker takes no messages on the connection "${this.#name}" for now: ${reason}.`);
+    this.logger.warn(`the broker takes no messages on the connection "${this.#name}" for now: ${reason}.`);
     this.#tell((listener) => listener.blocked?.(reason));
   }
 
   #onUnblocked(): void {
     if (this.#blocked === undefined) return;
     this.#blocked = undefined;
-    this.logger.log(`RabbitMQ: the broker takes messages on the connection "${this.#name}" again.`);
+    this.logger.log(`the broker takes messages on the connection "${this.#name}" again.`);
     this.#tell((listener) => listener.unblocked?.());
   }
 
@@ -253,7 +253,7 @@ export class AmqpLink {
         call(listener);
       } catch (error) {
         // It would surface in the SDK, as if the connection were at fault.
-        this.logger.error(`RabbitMQ: a listener of the connection "${this.#name}" threw: ${errorMessage(error)}`);
+        this.logger.error(`a listener of the connection "${this.#name}" threw: ${errorMessage(error)}`);
       }
     }
   }

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { abortError } from '../core/deadline.js';
 import type { HubError, HubErrorOptions } from '../core/errors.js';
-import type { AmqpMessage } from './amqp.publisher.js';
+import type { AmqpMessage } from './amqp.message.js';
 
 /** A message that was handed to the publisher and whose promise is not settled, and afterwards the rest of it. */
 export class PendingMessage {

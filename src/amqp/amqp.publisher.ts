@@ -1,16 +1,16 @@
-import type { ConfirmChannel, Options } from 'amqplib';
-import { abortError, MAX_TIMER_MS, withDeadline } from '../core/deadline.js';
+import type { ConfirmChannel } from 'amqplib';
+import { abortError, withDeadline } from '../core/deadline.js';
 import { HubError, type HubErrorOptions } from '../core/errors.js';
 import { ConfirmWindow, isRefusal, refusalOf } from './amqp.confirm-window.js';
+import { Deadlines } from './amqp.deadlines.js';
 import type { AmqpLink } from './amqp.link.js';
+import type { AmqpMessage, AmqpPublishOptions } from './amqp.message.js';
 import type { AmqpOptions } from './amqp.options.js';
 import { PendingMessage } from './amqp.pending-message.js';
 import { WaitingLine } from './amqp.waiting-line.js';
 
 /** Most messages that are sent and not confirmed. */
 const WINDOW = 2_000;
-/** Least time between two looks at the deadlines, in ms: each looks at all messages. */
-const SWEEP_MS = 25;
 /** From how many settled messages in the line it is worth while to let go of them. */
 const PRUNE_FROM = 1_000;
 /** Wait before a new channel on a connection that is there, in ms. */
@@ -19,23 +19,6 @@ const REOPEN_MS = 200;
 const RENEW_MS = 500;
 /** Most time to close the channel, in ms. */
 const CLOSE_MS = 1_000;
-
-/** A message on its way to an exchange. */
-export interface AmqpMessage {
-  exchange: string;
-  routingKey: string;
-  content: Buffer;
-  /** `messageId` has to be set: a message is sent again under it when its confirm was lost. */
-  properties: Options.Publish;
-}
-
-/** How one message is published. */
-export interface AmqpPublishOptions {
-  /** Gives up waiting (`ABORTED`); a message that was sent already may still arrive. */
-  signal?: AbortSignal;
-  /** Most time in ms until the broker's confirm. Default `publishTimeout`. */
-  timeout?: number;
-}
 
 /**
  * Publishes messages on one link, in order and pipelined. Each promise resolves when the broker has taken the message
@@ -52,8 +35,13 @@ export class AmqpPublisher {
   #suspects: PendingMessage[] = [];
   /** So many are sent one by one: the broker closed the channel for one of them. */
   #singly = 0;
-  #sweepAt = Number.POSITIVE_INFINITY;
-  #sweep: NodeJS.Timeout | undefined;
+  readonly #deadlines = new Deadlines(
+    () => [...(this.#window ?? []), ...this.#line],
+    (overdue) => {
+      for (const pending of overdue) pending.reject(this.#unavailable(pending));
+      this.#line.prune();
+    },
+  );
   #reopen: NodeJS.Timeout | undefined;
   readonly #idle = new Set<() => void>();
 
@@ -83,24 +71,37 @@ export class AmqpPublisher {
    * connection), `ABORTED`, or `CLOSED`. `details.outcome` is `unsent`, or `unknown` once it was sent.
    */
   publish(message: AmqpMessage, options: AmqpPublishOptions = {}): Promise<void> {
-    const { signal, timeout = this.options.publishTimeout } = options;
-    return new Promise((resolve, reject) => {
-      const deadline = performance.now() + timeout;
-      const pending = new PendingMessage(message, deadline, resolve, reject, this.#onSettled);
-      this.#pending += 1;
-      if (this.#closed) return pending.reject(this.#closedError(pending));
-      if (signal?.aborted === true) {
-        return pending.reject(abortError(signal, { ...this.source, details: pending.details }));
-      }
-      if (this.#failing) return pending.reject(this.#unavailable(pending));
-      if (signal !== undefined) pending.follow(signal, this.source);
-      this.#watch(deadline);
-      // Most find nothing before them.
-      if (this.#line.size === 0 && this.#room && this.#write(pending)) return;
-      // Of those that were given up while nothing could be sent.
-      if (this.#line.size > 2 * this.#pending + PRUNE_FROM) this.#line.prune();
-      this.#line.push(pending);
-      this.#pump();
+    return new Promise((resolve, reject) =>
+      this.#take(message, this.#deadline(options), options.signal, resolve, reject),
+    );
+  }
+
+  /**
+   * Publishes several in order. Resolves, when all are settled, to how many the broker has confirmed, and to the first
+   * error, as {@link publish} would reject with it.
+   */
+  publishAll(
+    messages: readonly AmqpMessage[],
+    options: AmqpPublishOptions = {},
+  ): Promise<{ sent: number; error?: Error }> {
+    return new Promise((resolve) => {
+      let [left, sent] = [messages.length, 0];
+      let error: Error | undefined;
+      const settled = (): void => {
+        left -= 1;
+        if (left === 0) resolve(error === undefined ? { sent } : { sent, error });
+      };
+      const stored = (): void => {
+        sent += 1;
+        settled();
+      };
+      const failed = (reason: Error): void => {
+        error ??= reason;
+        settled();
+      };
+      const deadline = this.#deadline(options);
+      for (const message of messages) this.#take(message, deadline, options.signal, stored, failed);
+      if (messages.length === 0) resolve({ sent });
     });
   }
 
@@ -133,13 +134,42 @@ export class AmqpPublisher {
     if (this.#closed) return;
     this.#closed = true;
     this.#unlisten();
-    clearTimeout(this.#sweep);
+    this.#deadlines.stop();
     clearTimeout(this.#reopen);
     const window = this.#window;
     this.#window = undefined;
     for (const pending of [...(window ?? []), ...this.#line]) pending.reject(this.#closedError(pending));
     this.#line.prune();
     await withDeadline(Promise.resolve(window?.close()), CLOSE_MS).catch(() => undefined);
+  }
+
+  /** Takes a message in; one of the two functions is called once. */
+  #take(
+    message: AmqpMessage,
+    deadline: number,
+    signal: AbortSignal | undefined,
+    resolve: () => void,
+    reject: (error: Error) => void,
+  ): void {
+    const pending = new PendingMessage(message, deadline, resolve, reject, this.#onSettled);
+    this.#pending += 1;
+    if (this.#closed) return pending.reject(this.#closedError(pending));
+    if (signal?.aborted === true) {
+      return pending.reject(abortError(signal, { ...this.source, details: pending.details }));
+    }
+    if (this.#failing) return pending.reject(this.#unavailable(pending));
+    if (signal !== undefined) pending.follow(signal, this.source);
+    this.#deadlines.watch(deadline);
+    // Most find nothing before them.
+    if (this.#line.size === 0 && this.#room && this.#write(pending)) return;
+    // Of those that were given up while nothing could be sent.
+    if (this.#line.size > 2 * this.#pending + PRUNE_FROM) this.#line.prune();
+    this.#line.push(pending);
+    this.#pump();
+  }
+
+  #deadline({ timeout = this.options.publishTimeout }: AmqpPublishOptions): number {
+    return performance.now() + timeout;
   }
 
   /** Whether messages are turned away instead of waiting. */
@@ -240,30 +270,6 @@ export class AmqpPublisher {
     if (!this.#failing) return;
     for (const pending of [...this.#line]) pending.reject(this.#unavailable(pending));
     this.#line.prune();
-  }
-
-  /** Sees to it that somebody looks at `deadline`. */
-  #watch(deadline: number): void {
-    if (deadline >= this.#sweepAt) return;
-    clearTimeout(this.#sweep);
-    this.#sweepAt = deadline;
-    const ms = Math.min(MAX_TIMER_MS, Math.max(0, deadline - performance.now()));
-    this.#sweep = setTimeout(() => this.#expire(), ms);
-    // What is pending has a connection, or a wait for one, that keeps the process.
-    this.#sweep.unref();
-  }
-
-  #expire(): void {
-    this.#sweepAt = Number.POSITIVE_INFINITY;
-    const now = performance.now();
-    let next = Number.POSITIVE_INFINITY;
-    for (const pending of [...(this.#window ?? []), ...this.#line]) {
-      if (pending.settled) continue;
-      if (pending.deadline <= now) pending.reject(this.#unavailable(pending));
-      else next = Math.min(next, pending.deadline);
-    }
-    this.#line.prune();
-    if (next < Number.POSITIVE_INFINITY) this.#watch(Math.max(next, now + SWEEP_MS));
   }
 
   #unavailable(pending: PendingMessage): HubError {

@@ -1,5 +1,6 @@
 export { amqpError } from './amqp.errors.js';
 export { AmqpLink, type AmqpLinkListener } from './amqp.link.js';
+export type { AmqpMessage, AmqpPublishOptions } from './amqp.message.js';
 export {
   AMQP_DEFAULTS,
   amqpKeys,
@@ -7,5 +8,5 @@ export {
   type AmqpReconnectOptions,
   type AmqpTlsOptions,
 } from './amqp.options.js';
-export { AmqpPublisher, type AmqpMessage, type AmqpPublishOptions } from './amqp.publisher.js';
+export { AmqpPublisher } from './amqp.publisher.js';
 export { AmqpRpc } from './amqp.rpc.js';

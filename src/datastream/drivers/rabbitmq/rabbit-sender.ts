@@ -67,16 +67,17 @@ export class RabbitSender {
   }
 
   async #allToQueue(queue: string, sealed: readonly SealedMessage[], call: SendCall): Promise<void> {
-    let sent = 0;
-    let failure: { error: unknown } | undefined;
-    const count = (): void => void (sent += 1);
-    const fail = (error: unknown): void => void (failure ??= { error });
-    await Promise.all(sealed.map((one) => this.#toQueue(queue, one, call).then(count, fail)));
-    if (failure === undefined) return;
-    const { error } = failure as { error: unknown };
-    if (!HubError.is(error)) throw error;
-    const details = { ...error.details, sent };
-    throw new HubError(error.code, error.message, { ...call.source, cause: error.cause, details });
+    const now = Date.now();
+    const messages = sealed.map((one) => {
+      const { content, properties } = encodeMessage(one, now, call.source);
+      return { exchange: '', routingKey: queue, content, properties };
+    });
+    const { sent, error } = await this.publisher.publishAll(messages, signalOf(call));
+    if (error === undefined) return;
+    const failure = sendError(error, queue, call.source);
+    if (!HubError.is(failure)) throw failure;
+    const details = { ...failure.details, sent };
+    throw new HubError(failure.code, failure.message, { ...call.source, cause: failure.cause, details });
   }
 
   /** Keeps sends below the `maxLength` of a queue; `undefined` for one that has none, or that others have created. */
