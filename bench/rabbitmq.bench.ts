@@ -12,6 +12,8 @@ const MESSAGES = 20_000;
 const ONE_BY_ONE = 500;
 /** Most messages that are sent and not confirmed. */
 const WINDOW = 1_000;
+/** Messages of a batch; two of them are sent at a time. */
+const BATCH = WINDOW / 2;
 const PREFETCH = 200;
 /** Round trips of one side in a row, and how often. */
 const TRIPS = { block: 200, blocks: 10 };
@@ -62,7 +64,14 @@ async function publishing(stage: RabbitStage, python: PythonRates): Promise<Benc
     measured(messages, () =>
       perSecond(messages, () => pipelined(messages, window, (done) => raw.publish(queue, PAYLOAD, done, more?.()))),
     );
+  const batch = Array.from({ length: BATCH }, () => ({ payload: PAYLOAD }));
   const figures = await alternating({
+    batches: () =>
+      measured(MESSAGES, () =>
+        perSecond(MESSAGES, () =>
+          pipelined(MESSAGES / BATCH, 2, (done) => void stream.sendBatch(queue, batch).then(() => done(), done)),
+        ),
+      ),
     ours: ours(MESSAGES, WINDOW),
     raw: amqplib(MESSAGES, WINDOW),
     // The hub's messages have a header: when they were sent, in ms.
@@ -80,7 +89,10 @@ async function publishing(stage: RabbitStage, python: PythonRates): Promise<Benc
   });
   const each = `${type}: sendData, awaited one by one`;
   const piped = `${type}: sendData, ${WINDOW} at a time`;
+  const batches = `${type}: sendBatch of ${BATCH}, two at a time`;
   return [
+    rate(`${batches}, against amqplib`, 'messages/s', figures.batches, figures.raw),
+    rate(`${batches}, against golevelup`, 'messages/s', figures.batches, figures.golevelup),
     rate(`${piped}, against amqplib`, 'messages/s', figures.ours, figures.raw),
     rate(`${piped}, against amqplib with the same header`, 'messages/s', figures.ours, figures.same),
     rate(`${piped}, against golevelup`, 'messages/s', figures.ours, figures.golevelup),
