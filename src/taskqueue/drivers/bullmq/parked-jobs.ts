@@ -1,0 +1,47 @@
+import { DelayedError, type Job } from 'bullmq';
+import type { StoreLogger } from '../../../embedded/store-logger.js';
+import { faultText } from './bullmq.errors.js';
+
+/** Most jobs of one name that are remembered, to be started as soon as their task is registered. */
+const REMEMBERED = 1_000;
+
+/**
+ * Jobs that this process took and cannot run, since nobody here has registered their task. They go back to wait, where
+ * other workers of the queue may take them, and are looked at again after a while.
+ */
+export class ParkedJobs {
+  readonly #byName = new Map<string, Map<string, Job>>();
+
+  constructor(
+    private readonly delay: number,
+    private readonly logger: StoreLogger,
+  ) {}
+
+  /** Puts a job back without counting an attempt, and rejects as BullMQ wants it. */
+  async park(job: Job, token: string | undefined): Promise<never> {
+    let jobs = this.#byName.get(job.name);
+    if (jobs === undefined) {
+      jobs = new Map();
+      this.#byName.set(job.name, jobs);
+      this.logger.warn(
+        `queue "${job.queueName}" holds tasks named "${job.name}", which nobody in this process has registered: they ` +
+          `are put back for ${this.delay} ms each. Submit them to a queue of their own, or register the task here.`,
+      );
+    }
+    await job.moveToDelayed(Date.now() + this.delay, token);
+    if (jobs.size < REMEMBERED) jobs.set(job.id ?? '', job);
+    throw new DelayedError();
+  }
+
+  /** Lets the jobs of these names be taken at once. */
+  async release(names: readonly string[]): Promise<void> {
+    const jobs = names.flatMap((name) => [...(this.#byName.get(name)?.values() ?? [])]);
+    for (const name of names) this.#byName.delete(name);
+    for (const job of jobs) {
+      // It may be gone or have come up in the meantime.
+      await job.promote().catch((error: unknown) => {
+        this.logger.debug(`task ${job.id} waits for its time: ${faultText(error)}`);
+      });
+    }
+  }
+}
