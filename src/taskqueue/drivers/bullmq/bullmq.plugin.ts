@@ -156,8 +156,7 @@ export class BullMQPlugin extends TaskQueuePlugin {
   }
 
   override async workers(): Promise<WorkerInfo[]> {
-    const { work, clients } = this.#open('workers');
-    clients.ensureUp();
+    const { work } = this.#open('workers');
     return this.#call('workers', work.roll.list());
   }
 
@@ -169,7 +168,7 @@ export class BullMQPlugin extends TaskQueuePlugin {
   }
 
   protected override async onInitialize(): Promise<void> {
-    this.#session = await BullMQSession.open(this.#options, this.#logger, this.source('initialize'));
+    this.#session = await BullMQSession.open(this.#options, this.#logger, this.source());
   }
 
   protected override async onDrain(): Promise<void> {

@@ -1,3 +1,4 @@
+import { withDeadline } from '../../../core/deadline.js';
 import type { HubErrorOptions } from '../../../core/errors.js';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
 import { InProcessRunner } from '../../runner/in-process-runner.js';
@@ -9,6 +10,10 @@ import { JobStore } from './job-store.js';
 import { RedisClients } from './redis-clients.js';
 import { RunSlots } from './run-slots.js';
 import { WorkForce } from './work-force.js';
+
+/** How long closing in good order may take, in ms, and how long while Redis is away. */
+const CLOSE_DEADLINE = 3_000;
+const CLOSE_DEADLINE_AWAY = 250;
 
 /** What is open between `initialize()` and `shutdown()`. */
 export class BullMQSession {
@@ -24,7 +29,10 @@ export class BullMQSession {
     private readonly logger: StoreLogger,
     source: HubErrorOptions,
   ) {
-    this.store = new JobStore(clients, options, source, (error) => logger.debug(`queue: ${faultText(error)}`));
+    this.store = new JobStore(clients, options, source, (error) => {
+      // An outage is told once, by the connection.
+      if (clients.up) logger.debug(`queue: ${faultText(error)}`);
+    });
     this.follower = new JobFollower(this.store, clients, options.prefix, logger);
     this.work = new WorkForce(options, clients, this.store.keys, logger, source);
     this.inProcess = new RunSlots('event loop', new InProcessRunner(source), options.concurrency);
@@ -45,10 +53,11 @@ export class BullMQSession {
     await this.work.drain();
   }
 
+  /** Abandons what runs, tells who waits, and closes every connection, also while Redis is away. */
   async close(): Promise<void> {
-    await this.work.stop();
-    await this.follower.close();
-    await this.store.close();
+    const parts = Promise.all([this.work.stop(), this.follower.close(), this.store.close()]);
+    // BullMQ waits for the end of connections, which one that is being made again does not have.
+    await withDeadline(parts, this.clients.up ? CLOSE_DEADLINE : CLOSE_DEADLINE_AWAY).catch(() => undefined);
     await this.threads.runner.close();
     await this.clients.close();
   }

@@ -91,7 +91,10 @@ export class JobFollower {
       skipVersionCheck: true,
       lastEventId: latest?.[0] ?? '0-0',
     });
-    events.on('error', (error) => this.logger.debug(`events of queue "${queue}": ${faultText(error)}`));
+    events.on('error', (error) => {
+      // An outage is told once, by the connection.
+      if (this.clients.up) this.logger.debug(`events of queue "${queue}": ${faultText(error)}`);
+    });
     for (const name of ['completed', 'failed', 'removed'] as const) {
       events.on(name, ({ jobId }: { jobId: string }) => this.notify(jobId, 'ended'));
     }

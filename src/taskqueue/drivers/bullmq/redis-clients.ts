@@ -19,10 +19,11 @@ export class RedisClients {
   readonly patient: RedisClient;
   readonly #all = new Set<RedisClient>();
   #closed = false;
+  #opened = false;
   #fault: string | undefined;
 
   constructor(
-    private readonly options: RedisOptions,
+    private readonly options: RedisOptions & { prefix: string },
     private readonly logger: StoreLogger,
     private readonly source: HubErrorOptions,
   ) {
@@ -53,6 +54,7 @@ export class RedisClients {
       await withDeadline(this.command.connect(), connectTimeout, late);
       await withDeadline(this.patient.connect(), connectTimeout, late);
       await this.command.ping();
+      this.#opened = true;
     } catch (error) {
       const fault = this.#fault;
       await this.close();
@@ -86,12 +88,13 @@ export class RedisClients {
   }
 
   #client(own: ClientOptions): RedisClient {
-    const { url, host, port, sentinel, cluster, connectTimeout } = this.options;
+    const { url, host, port, sentinel, cluster, connectTimeout, prefix } = this.options;
     const common: ClientOptions = {
       ...own,
       ...login(this.options),
       ...tlsOptions(this.options),
       connectTimeout,
+      connectionName: `${prefix}:hub`,
       lazyConnect: true,
       retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), 2_000),
     };
@@ -114,7 +117,8 @@ export class RedisClients {
         }),
       );
     }
-    return this.#own(url === undefined ? new Redis({ ...common, host, port }) : new Redis(url, common));
+    if (url === undefined) return this.#own(new Redis({ ...common, host, port }));
+    return this.#own(new Redis(withLogin(url, this.options), common));
   }
 
   #own<C extends RedisClient>(client: C): C {
@@ -131,7 +135,8 @@ export class RedisClients {
     const fault = faultText(error);
     if (this.#closed || fault === this.#fault) return;
     this.#fault = fault;
-    this.logger.warn(`the connection to Redis is lost: ${fault}`);
+    // Before that, who opens it is told.
+    if (this.#opened) this.logger.warn(`the connection to Redis is lost: ${fault}`);
   }
 
   #worked(client: RedisClient): void {
@@ -152,6 +157,15 @@ function login({ username, password, db }: RedisOptions): ClientOptions {
     ...(password === undefined ? {} : { password }),
     ...(db === undefined ? {} : { db }),
   };
+}
+
+/** What is given beside a URL counts; ioredis would take the URL's. */
+function withLogin(url: string, { username, password, db }: RedisOptions): string {
+  const address = new URL(url);
+  if (username !== undefined) address.username = encodeURIComponent(username);
+  if (password !== undefined) address.password = encodeURIComponent(password);
+  if (db !== undefined) address.pathname = `/${db}`;
+  return address.href;
 }
 
 function tlsOptions({ tls, url }: RedisOptions): ClientOptions {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Job } from 'bullmq';
-import { withDeadline } from '../../../core/deadline.js';
+import { sleep } from '../../../core/deadline.js';
 import type { HubErrorOptions } from '../../../core/errors.js';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
 import type { TaskRegistration } from '../../runner/run-outcome.js';
@@ -17,8 +17,8 @@ import { TaskExecutor } from './task-executor.js';
 import { TaskRegistry } from './task-registry.js';
 import { WorkerRoll } from './worker-roll.js';
 
-/** How long closing a worker whose tasks are abandoned may take, in ms. */
-const CLOSE_DEADLINE = 2_000;
+/** How long Redis has to be away until a drain with nothing left to run gives up on it, in ms. */
+const AWAY = 2_000;
 /** A worker with nothing to do asks every 5 s, at most every 10 s; one that has not for this long, in ms, is stuck. */
 const STALE = 30_000;
 
@@ -101,16 +101,30 @@ export class WorkForce {
     if (this.#starting !== undefined) clearImmediate(this.#starting);
     this.cancels.close();
     this.#executor.abandon();
-    const closed = Promise.all([...this.#workers.values()].map((worker) => worker.close()));
-    await withDeadline(closed, CLOSE_DEADLINE).catch(() => undefined);
+    await this.#closeWorkers();
     await this.roll.leave();
   }
 
   async #drain(): Promise<void> {
     if (this.#starting !== undefined) clearImmediate(this.#starting);
-    await Promise.all([...this.#workers.values()].map((worker) => worker.close()));
+    await this.#closeWorkers();
     await this.#executor.idle();
     await this.roll.leave();
+  }
+
+  async #closeWorkers(): Promise<void> {
+    const over = new AbortController();
+    const closed = Promise.all([...this.#workers.values()].map((worker) => worker.close()));
+    await Promise.race([closed, this.#hopeless(over.signal)]).finally(() => over.abort());
+  }
+
+  /** Resolves when nothing runs and Redis stays away: BullMQ would wait for it without end. */
+  async #hopeless(over: AbortSignal): Promise<void> {
+    let away = 0;
+    for (const pause = 100; away < AWAY && !over.aborted;) {
+      await sleep(pause);
+      away = this.clients.up || this.active > 0 ? 0 : away + pause;
+    }
   }
 
   #start(): void {
@@ -137,7 +151,10 @@ export class WorkForce {
       maxStalledCount,
       ...(limiter === undefined ? {} : { limiter }),
     });
-    worker.on('error', (error) => this.logger.debug(`worker of queue "${queue}": ${faultText(error)}`));
+    worker.on('error', (error) => {
+      // An outage is told once, by the connection.
+      if (this.clients.up) this.logger.warn(`the worker of queue "${queue}": ${faultText(error)}`);
+    });
     worker.on('stalled', (jobId) => this.logger.warn(`task ${jobId} lost its worker and runs again.`));
     return worker;
   }

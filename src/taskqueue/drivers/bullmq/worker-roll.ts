@@ -30,6 +30,7 @@ export class WorkerRoll {
   /** The workers that are there. */
   async list(): Promise<WorkerInfo[]> {
     const { command } = this.clients;
+    this.clients.ensureUp();
     const names = await command.smembers(this.keys.workers);
     if (names.length === 0) return [];
     const found = await command.mget(names.map((name) => this.keys.worker(name)));
