@@ -8,6 +8,8 @@ import type { RedisOptions, RedisTlsOptions } from './redis.options.js';
 /** A client of one server, or of a cluster. */
 export type RedisClient = Redis | Cluster;
 
+/** Longest silence of a server that owes a worker an answer, in ms; what blocks gets one within 10 s. */
+const SILENCE = 20_000;
 /** How long closing in good order may take, in ms. */
 const QUIT_DEADLINE = 1_000;
 
@@ -28,8 +30,14 @@ export class RedisClients {
     private readonly source: HubErrorOptions,
   ) {
     const { commandTimeout } = options;
-    this.command = this.#client({ enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout });
-    this.patient = this.#client({ maxRetriesPerRequest: null });
+    // A socket that went silent is given up: TCP would hold on to it for a quarter of an hour.
+    this.command = this.#client({
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 1,
+      commandTimeout,
+      socketTimeout: commandTimeout,
+    });
+    this.patient = this.#client({ maxRetriesPerRequest: null, socketTimeout: SILENCE });
     // BullMQ duplicates it for what blocks, and would not let go of a duplicate that never connected.
     const duplicate = this.patient.duplicate.bind(this.patient) as (...args: never[]) => RedisClient;
     this.patient.duplicate = ((...args: never[]) => this.#own(duplicate(...args))) as never;
