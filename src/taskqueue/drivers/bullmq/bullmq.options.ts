@@ -21,7 +21,7 @@ export interface WorkedQueueOptions {
 
 /** Options of the driver `taskqueue/bullmq`. */
 export interface BullMQOptions extends RedisOptions {
-  /** In front of all keys, as `prefix` of BullMQ. On a cluster it needs a hash tag. Default `bull`. */
+  /** In front of all keys, as `prefix` of BullMQ. On a cluster it needs a hash tag. Default `bull`, there `{bull}`. */
   prefix: string;
   /** Queue of tasks that name none. Default `default`. */
   defaultQueue: string;
@@ -75,7 +75,13 @@ export const bullmqSchema = Joi.object<BullMQOptions>({
   prefix: Joi.string()
     .pattern(/^[A-Za-z0-9_.:{}-]{1,128}$/)
     .default('bull')
-    .description('In front of all keys, as prefix of BullMQ. On a cluster it needs a hash tag, {…}.'),
+    .when('cluster', {
+      is: Joi.exist(),
+      then: Joi.string()
+        .pattern(/\{[^}]+\}/, 'on a cluster it needs a hash tag, e.g. {bull}')
+        .default('{bull}'),
+    })
+    .description('In front of all keys, as prefix of BullMQ. On a cluster it needs a hash tag; default {bull} there.'),
   defaultQueue: Joi.string().pattern(queueName).default('default').description('Queue of tasks that name none.'),
   queues: Joi.object()
     .pattern(Joi.string().pattern(queueName), workedQueue.empty(null).default({}))
@@ -115,8 +121,4 @@ export const bullmqSchema = Joi.object<BullMQOptions>({
     .min(0)
     .default(5_000)
     .description('ms between the abort signal and the end of a worker thread.'),
-})
-  .oxor('url', 'sentinel', 'cluster')
-  .when(Joi.object({ cluster: Joi.exist() }).unknown(), {
-    then: Joi.object({ prefix: Joi.string().pattern(/\{[^}]+\}/, 'on a cluster it needs a hash tag, e.g. {bull}') }),
-  });
+}).oxor('url', 'sentinel', 'cluster');
