@@ -34,6 +34,8 @@ import type { TaskRecord } from './job-record.js';
 import { followProgress, isFinal, TaskWait } from './task-wait.js';
 
 const DEFAULT_RESULT_TIMEOUT = 60_000;
+/** Least time of a look, in ms, whatever the caller's timeout. */
+const FIRST_LOOK = 1_000;
 /** BullMQ's order of delayed jobs ends here: 2039-09-07, in ms since 1970. */
 const LAST_DUE = Math.floor(Number.MAX_SAFE_INTEGER / 4_096);
 
@@ -127,7 +129,7 @@ export class BullMQPlugin extends TaskQueuePlugin {
         const left = Math.max(0, deadline - Date.now());
         const late = (): HubError => this.error('TIMEOUT', 'getResult', `Redis did not answer within ${timeout} ms.`);
         // The first look gets its time also with a timeout of 0: it is what the caller asks for.
-        const record = await withDeadline(wait.look(), Math.max(left, this.#options.commandTimeout), late, signal);
+        const record = await withDeadline(wait.look(), Math.max(left, FIRST_LOOK), late, signal);
         const gone = record === undefined && wait.fault === undefined && session.store.knew(taskId);
         if (isFinal(record) || gone) return this.#result(taskId, record) as T;
         if (Date.now() >= deadline) throw this.#timeout(session, taskId, timeout, record, wait.fault);

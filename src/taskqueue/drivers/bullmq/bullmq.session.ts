@@ -34,7 +34,7 @@ export class BullMQSession {
       if (clients.up) logger.debug(`queue: ${faultText(error)}`);
     });
     this.follower = new JobFollower(this.store, clients, options.prefix, logger);
-    this.work = new WorkForce(options, clients, this.store.keys, logger, source);
+    this.work = new WorkForce(options, clients, this.store, logger, source);
     this.inProcess = new RunSlots('event loop', new InProcessRunner(source), options.concurrency);
     this.threads = new RunSlots('threads', new ThreadPool(source), options.workerThreads);
   }

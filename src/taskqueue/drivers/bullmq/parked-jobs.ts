@@ -1,6 +1,7 @@
 import { DelayedError, type Job } from 'bullmq';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
 import { faultText } from './bullmq.errors.js';
+import type { JobStore } from './job-store.js';
 
 /** Most jobs of one name that are remembered, to be started as soon as their task is registered. */
 const REMEMBERED = 1_000;
@@ -10,10 +11,12 @@ const REMEMBERED = 1_000;
  * other workers of the queue may take them, and are looked at again after a while.
  */
 export class ParkedJobs {
-  readonly #byName = new Map<string, Map<string, Job>>();
+  /** Task name → id → queue. */
+  readonly #byName = new Map<string, Map<string, string>>();
 
   constructor(
     private readonly delay: number,
+    private readonly store: JobStore,
     private readonly logger: StoreLogger,
   ) {}
 
@@ -29,19 +32,21 @@ export class ParkedJobs {
       );
     }
     await job.moveToDelayed(Date.now() + this.delay, token);
-    if (jobs.size < REMEMBERED) jobs.set(job.id ?? '', job);
+    if (jobs.size < REMEMBERED) jobs.set(job.id ?? '', job.queueName);
     throw new DelayedError();
   }
 
   /** Lets the jobs of these names be taken at once. */
   async release(names: readonly string[]): Promise<void> {
-    const jobs = names.flatMap((name) => [...(this.#byName.get(name)?.values() ?? [])]);
+    const jobs = names.flatMap((name) => [...(this.#byName.get(name) ?? [])]);
     for (const name of names) this.#byName.delete(name);
-    for (const job of jobs) {
-      // It may be gone or have come up in the meantime.
-      await job.promote().catch((error: unknown) => {
-        this.logger.debug(`task ${job.id} waits for its time: ${faultText(error)}`);
-      });
+    for (const [taskId, queue] of jobs) {
+      try {
+        await (await this.store.queue(queue).getJob(taskId))?.promote();
+      } catch (error) {
+        // It may have come up in the meantime; otherwise it does when its time has come.
+        this.logger.debug(`task ${taskId} is not taken at once: ${faultText(error)}`);
+      }
     }
   }
 }

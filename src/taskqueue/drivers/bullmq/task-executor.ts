@@ -34,8 +34,9 @@ interface Attempt extends RunnableTask {
 export class TaskExecutor {
   readonly #runs = new Set<TaskRun<Attempt>>();
   readonly #work = new Set<Promise<unknown>>();
-  readonly #stop = new AbortController();
-  readonly #stopped: Promise<'stopped'>;
+  /** Ends what BullMQ waits for, at a shutdown. One promise for all runs would remember each of them. */
+  readonly #abandons = new Set<() => void>();
+  #stopped = false;
 
   constructor(
     private readonly options: BullMQOptions,
@@ -44,11 +45,7 @@ export class TaskExecutor {
     private readonly cancels: CancelWatch,
     private readonly logger: StoreLogger,
     private readonly source: HubErrorOptions,
-  ) {
-    this.#stopped = new Promise((resolve) => {
-      this.#stop.signal.addEventListener('abort', () => resolve('stopped'), { once: true });
-    });
-  }
+  ) {}
 
   /** Attempts that run now. */
   get active(): number {
@@ -59,34 +56,39 @@ export class TaskExecutor {
   async run(job: Job, registration: TaskRegistration): Promise<unknown> {
     const slots = registration.slots as RunSlots;
     const attempt = await this.#prepare(job);
-    await slots.take();
-    if (this.#stop.signal.aborted) {
-      slots.free();
-      throw new DelayedError();
-    }
-    let reports = Promise.resolve();
-    const run = new TaskRun(attempt, registration, this.options.killGrace, (_run, json, sequence) => {
-      const stored = this.#report(attempt, json, sequence);
-      // A report that nobody awaited has to be stored before the end, too.
-      reports = reports.then(() => stored.catch(() => undefined));
-      return stored;
+    let cancelled = false;
+    let run: TaskRun<Attempt> | undefined;
+    const unwatch = this.cancels.watch(attempt.taskId, () => {
+      cancelled = true;
+      run?.stop('cancelled');
     });
-    this.#runs.add(run);
-    const released = run.released.finally(() => {
-      slots.free();
-      this.#work.delete(released);
-    });
-    this.#work.add(released);
-    const unwatch = this.cancels.watch(attempt.taskId, () => run.stop('cancelled'));
+    let abandon = (): void => undefined;
+    const abandoned = new Promise<'abandoned'>((resolve) => (abandon = () => resolve('abandoned')));
+    this.#abandons.add(abandon);
     try {
-      const end = await Promise.race([run.ended, this.#stopped]);
+      await slots.take();
+      if (cancelled || this.#stopped) {
+        slots.free();
+        if (cancelled) await this.#refuse(job, 'it was cancelled before it started');
+        throw new DelayedError();
+      }
+      let reports = Promise.resolve();
+      run = new TaskRun(attempt, registration, this.options.killGrace, (_run, json, sequence) => {
+        const stored = this.#report(attempt, json, sequence);
+        // A report that nobody awaited has to be stored before the end, too.
+        reports = reports.then(() => stored.catch(() => undefined));
+        return stored;
+      });
+      this.#hold(run, slots);
+      const end = await Promise.race([run.ended, abandoned]);
       // The job stays as it is: when its lock has run out, another worker runs it again.
-      if (end === 'stopped') throw new DelayedError();
-      await Promise.race([reports, this.#stopped]);
+      if (end === 'abandoned') throw new DelayedError();
+      await Promise.race([reports, abandoned]);
       return await this.#conclude(run, end);
     } finally {
       unwatch();
-      this.#runs.delete(run);
+      this.#abandons.delete(abandon);
+      if (run !== undefined) this.#runs.delete(run);
     }
   }
 
@@ -97,10 +99,28 @@ export class TaskExecutor {
 
   /** Abandons what runs. */
   abandon(): void {
-    this.#stop.abort();
+    this.#stopped = true;
     for (const run of this.#runs) run.abandon();
+    for (const abandon of this.#abandons) abandon();
     this.#runs.clear();
     this.#work.clear();
+  }
+
+  /** Keeps the slot until nothing of the attempt runs any more. */
+  #hold(run: TaskRun<Attempt>, slots: RunSlots): void {
+    this.#runs.add(run);
+    const released = run.released.finally(() => {
+      slots.free();
+      this.#work.delete(released);
+    });
+    this.#work.add(released);
+  }
+
+  /** Makes a job that is not to be started REVOKED. */
+  async #refuse(job: Job, reason: string): Promise<never> {
+    job.opts.attempts = 0;
+    await this.cancels.forget(job.id ?? '');
+    throw TaskFailure.revoked(reason, false);
   }
 
   /** The attempt of a job; rejects when it is not to be started. */
@@ -108,14 +128,11 @@ export class TaskExecutor {
     const { args, kwargs, headers = {}, expires, timeLimit, retry } = decodeTask(job.data);
     const taskId = job.id ?? '';
     const before = job.attemptsMade + job.stalledCounter;
-    const refuse = (reason: string): never => {
-      job.opts.attempts = 0;
-      throw TaskFailure.revoked(reason, false);
-    };
-    if (before === 0 && expires !== undefined && expires <= Date.now()) refuse('it had not started when it expired');
+    if (before === 0 && expires !== undefined && expires <= Date.now()) {
+      await this.#refuse(job, 'it had not started when it expired');
+    }
     if (before > 0 && (await this.cancels.isRequested(taskId))) {
-      await this.cancels.forget(taskId);
-      refuse('it was cancelled while it ran');
+      await this.#refuse(job, 'it was cancelled while it ran');
     }
     const lostThreads =
       job.attemptsMade === 0
@@ -147,7 +164,7 @@ export class TaskExecutor {
   }
 
   async #report({ job, name, attempt }: Attempt, json: string, sequence: number): Promise<void> {
-    if (this.#stop.signal.aborted) throw new HubError('CLOSED', 'the task queue has been shut down.', this.source);
+    if (this.#stopped) throw new HubError('CLOSED', 'the task queue has been shut down.', this.source);
     const fault = this.#oversize(`the progress report of task "${name}"`, json);
     if (fault !== undefined) throw fault;
     const progress: TaskProgress = { sequence, attempt, data: JSON.parse(json) as JsonValue, timestamp: Date.now() };

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Job } from 'bullmq';
+import { WaitingError, type Job } from 'bullmq';
 import { sleep } from '../../../core/deadline.js';
 import type { HubErrorOptions } from '../../../core/errors.js';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
@@ -10,17 +10,19 @@ import { CancelWatch } from './cancel-watch.js';
 import type { BullMQOptions } from './bullmq.options.js';
 import { faultText } from './bullmq.errors.js';
 import { HubWorker } from './hub-worker.js';
+import type { JobStore } from './job-store.js';
 import { ParkedJobs } from './parked-jobs.js';
 import { isUp, type RedisClients } from './redis-clients.js';
-import type { RedisKeys } from './redis-keys.js';
 import { TaskExecutor } from './task-executor.js';
 import { TaskRegistry } from './task-registry.js';
 import { WorkerRoll } from './worker-roll.js';
 
 /** How long Redis has to be away until a drain with nothing left to run gives up on it, in ms. */
 const AWAY = 2_000;
-/** A worker with nothing to do asks every 5 s, at most every 10 s; one that has not for this long, in ms, is stuck. */
-const STALE = 30_000;
+/** A worker with nothing to do asks every 5 s, at most every 10 s; one with a limiter every 30 s. What has not for this long, in ms, is stuck. */
+const STALE = 60_000;
+/** How soon a worker asks again after a fault, in ms. */
+const FAULT_PAUSE = 1_000;
 
 /** What this process does for the queues: a worker of BullMQ for each, from the first registered task on. */
 export class WorkForce {
@@ -38,15 +40,16 @@ export class WorkForce {
   constructor(
     private readonly options: BullMQOptions,
     private readonly clients: RedisClients,
-    keys: RedisKeys,
+    store: JobStore,
     private readonly logger: StoreLogger,
     source: HubErrorOptions,
   ) {
+    const { keys } = store;
     this.cancels = new CancelWatch(clients, keys, logger);
     this.registry = new TaskRegistry(source);
     this.roll = new WorkerRoll(clients, keys, logger);
     this.#executor = new TaskExecutor(options, clients, keys, this.cancels, logger, source);
-    this.#parked = new ParkedJobs(options.unknownTaskDelay, logger);
+    this.#parked = new ParkedJobs(options.unknownTaskDelay, store, logger);
   }
 
   /** Attempts that run now. */
@@ -76,6 +79,8 @@ export class WorkForce {
   get fault(): string | undefined {
     if (this.#draining !== undefined) return undefined;
     for (const [queue, worker] of this.#workers) {
+      // One that has just started is still about to connect.
+      if (worker.isStarting(this.options.connectTimeout)) continue;
       const blocking = this.clients.named(worker.blockingName);
       if (blocking === undefined || !isUp(blocking)) {
         return `the worker of queue "${queue}" is not connected (${blocking?.status ?? 'not started'})`;
@@ -149,6 +154,7 @@ export class WorkForce {
       lockDuration,
       stalledInterval,
       maxStalledCount,
+      runRetryDelay: FAULT_PAUSE,
       ...(limiter === undefined ? {} : { limiter }),
     });
     worker.on('error', (error) => {
@@ -160,6 +166,11 @@ export class WorkForce {
   }
 
   async #process(job: Job, token: string | undefined): Promise<unknown> {
+    // BullMQ may take one more while it closes.
+    if (this.#stopped || this.#draining !== undefined) {
+      await job.moveToWait(token);
+      throw new WaitingError();
+    }
     const registration = this.registry.get(job.name);
     return registration === undefined ? this.#parked.park(job, token) : this.#executor.run(job, registration);
   }
