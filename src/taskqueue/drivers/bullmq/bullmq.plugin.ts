@@ -25,8 +25,10 @@ import {
   checkTaskOptions,
   checkTimeout,
   normalizeSubmission,
+  type SubmissionRules,
 } from '../../taskqueue.validation.js';
 import { redisError } from './bullmq.errors.js';
+import { BullMQExtras } from './bullmq.extras.js';
 import { taskQueueHealth } from './bullmq.health.js';
 import { bullmqSchema, type BullMQOptions, type BullMQPluginOptions } from './bullmq.options.js';
 import { BullMQSession } from './bullmq.session.js';
@@ -169,6 +171,11 @@ export class BullMQPlugin extends TaskQueuePlugin {
     return (await withDeadline(this.workers(), timeout, late)).length;
   }
 
+  /** What BullMQ can do beyond the port: schedules, flows, retries of what has failed, logs. `CLOSED` when not open. */
+  get extras(): BullMQExtras {
+    return new BullMQExtras(this.#open('extras'), this.#options, this.#rules('extras'));
+  }
+
   protected override async onInitialize(): Promise<void> {
     this.#session = await BullMQSession.open(this.#options, this.#logger, this.source());
   }
@@ -189,9 +196,8 @@ export class BullMQPlugin extends TaskQueuePlugin {
 
   async #submit(operation: string, tasks: readonly TaskSubmission[], signal?: AbortSignal): Promise<string[]> {
     const { store } = this.#open(operation);
-    const source = this.source(operation);
-    throwIfAborted(signal, source);
-    const rules = { supports: this.supports, maxPayloadBytes: this.#options.maxPayloadBytes, source };
+    throwIfAborted(signal, this.source(operation));
+    const rules = this.#rules(operation);
     const now = Date.now();
     const checked = tasks.map((task) => normalizeSubmission(task, rules, now));
     if (checked.some(({ due }) => due > LAST_DUE)) {
@@ -199,6 +205,11 @@ export class BullMQPlugin extends TaskQueuePlugin {
     }
     if (checked.length > 0) await this.#call(operation, store.submit(checked, now));
     return checked.map(({ taskId }) => taskId);
+  }
+
+  #rules(operation: string): SubmissionRules {
+    const { maxPayloadBytes } = this.#options;
+    return { supports: this.supports, maxPayloadBytes, source: this.source(operation) };
   }
 
   #result(taskId: string, record: TaskRecord | undefined): unknown {
