@@ -106,6 +106,28 @@ describe.skipIf(redis.missing)(`Redis goes away and comes back${redis.note}`, { 
     expect((await plugin.healthCheck()).healthy).toBe(true);
   });
 
+  it('Redis out of memory: submits say so, and what ran meanwhile ends when there is room again', async () => {
+    const plugin = await room.plugin({ lockDuration: 1_000, stalledInterval: 1_000 });
+    let finish = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (finish = resolve));
+    await plugin.registerTask('slow', () => gate.then(() => 'kept'));
+    const taskId = await plugin.submitTask('slow');
+    await eventually(async () => (await plugin.getStatus(taskId)).state === 'STARTED', 'it starts', BACK);
+    await room.withRedis((client) => client.config('SET', 'maxmemory', '1'));
+    try {
+      await expect(plugin.submitTask('slow')).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+        message: expect.stringContaining('out of memory') as string,
+      });
+      finish();
+      await expect(plugin.getResult(taskId, { timeout: 1_500 })).rejects.toMatchObject({ code: 'TIMEOUT' });
+    } finally {
+      await room.withRedis((client) => client.config('SET', 'maxmemory', '0'));
+    }
+    expect(await plugin.getResult(taskId, { timeout: BACK })).toBe('kept');
+    expect(await plugin.getResult(await plugin.submitTask('slow'), { timeout: BACK })).toBe('kept');
+  });
+
   it('a wrong password is UNAUTHORIZED and not shown', async () => {
     const locked = await RedisServer.create({ password: 'right' });
     try {

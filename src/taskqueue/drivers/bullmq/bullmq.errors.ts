@@ -16,7 +16,7 @@ export function faultText(error: unknown): string {
   // A host name with several addresses: Node tries them all and its own message is empty.
   if (error instanceof AggregateError && error.errors.length > 0) return faultText(error.errors.at(-1));
   const message = errorMessage(error);
-  if (/^OOM /.test(message)) return `Redis is out of memory (maxmemory) and takes nothing more: ${message}`;
+  if (/\bOOM\b/.test(message)) return `Redis is out of memory (maxmemory) and takes nothing more: ${message}`;
   if (/enableOfflineQueue|max retries per request|Connection is closed/i.test(message)) {
     return 'there is no connection to Redis at the moment.';
   }
