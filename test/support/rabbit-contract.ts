@@ -44,7 +44,7 @@ export class RabbitContractTarget {
       reopen: open,
       cleanup: async () => {
         const queues = (await this.#vhost?.queues()) ?? [];
-        await Promise.all(queues.map(({ name }) => this.#vhost?.deleteQueue(name)));
+        await Promise.all(queues.map(async ({ name }) => this.#vhost?.deleteQueue(name)));
       },
     };
   }

@@ -32,7 +32,7 @@ export class InProcessRunner implements TaskRunner {
       progress: async (data: JsonValue) => {
         if (over)
           throw new HubError('CONFLICT', `task ${task.taskId} has ended; it cannot report progress.`, this.source);
-        hooks.onProgress(toJson(data, `progress of task "${task.name}"`, this.source));
+        await hooks.onProgress(toJson(data, `progress of task "${task.name}"`, this.source));
       },
     };
     try {

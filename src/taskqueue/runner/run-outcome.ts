@@ -32,8 +32,8 @@ export type StopReason = 'cancelled' | 'timeLimit' | 'shutdown';
 export interface RunHooks {
   /** Asks the handler to stop. */
   signal: AbortSignal;
-  /** Stores a progress report, given as JSON text; throws when it cannot. */
-  onProgress(json: string): void;
+  /** Stores a progress report, given as JSON text; throws or rejects when it cannot. */
+  onProgress(json: string): void | Promise<void>;
 }
 
 /** One running attempt. */

@@ -29,7 +29,7 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
     readonly task: Task,
     readonly registration: TaskRegistration,
     private readonly killGrace: number,
-    onProgress: (run: TaskRun<Task>, json: string, sequence: number) => void,
+    onProgress: (run: TaskRun<Task>, json: string, sequence: number) => void | Promise<void>,
   ) {
     this.#timeLimit = task.timeLimit ?? registration.options.timeLimit;
     this.ended = new Promise((resolve) => (this.#settle = resolve));

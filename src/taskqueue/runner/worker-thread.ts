@@ -71,7 +71,7 @@ export class WorkerThread {
       return {
         onMessage: (message) => {
           if (message.type === 'done') end(message.outcome);
-          if (message.type === 'progress') this.#store(message, onProgress);
+          if (message.type === 'progress') void this.#store(message, onProgress);
         },
         onExit: (error, online) => end({ kind: 'lost', error, noThread: !online }),
       };
@@ -116,10 +116,10 @@ export class WorkerThread {
     });
   }
 
-  #store(message: Extract<FromThread, { type: 'progress' }>, onProgress: (json: string) => void): void {
+  async #store(message: Extract<FromThread, { type: 'progress' }>, onProgress: RunHooks['onProgress']): Promise<void> {
     const { job, report } = message;
     try {
-      onProgress(message.json);
+      await onProgress(message.json);
       this.#send({ type: 'stored', job, report });
     } catch (error) {
       this.#send({ type: 'stored', job, report, error: threadError(error) });

@@ -32,7 +32,7 @@ import { resolveTaskModule } from '../../runner/task-module.js';
 import type { TaskRecord } from './task-records.js';
 import { openQueue, type OpenQueue } from './open-queue.js';
 import type { ModuleRegistration } from '../../runner/thread-pool.js';
-import type { TaskChange } from './task-waiters.js';
+import type { TaskChange } from '../../runner/task-waiters.js';
 
 const DEFAULT_RESULT_TIMEOUT = 60_000;
 

@@ -9,7 +9,7 @@ import type { RunnerSlots } from '../../runner/run-outcome.js';
 import { Scheduler } from './scheduler.js';
 import { TaskLog } from './task-log.js';
 import { TaskStore } from './task-store.js';
-import { TaskWaiters } from './task-waiters.js';
+import { TaskWaiters } from '../../runner/task-waiters.js';
 import { ThreadPool } from '../../runner/thread-pool.js';
 
 /** The parts of an open task queue. */

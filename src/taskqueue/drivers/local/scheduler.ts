@@ -12,7 +12,7 @@ import type { Candidate, ClaimedTask } from './task-records.js';
 import { TaskLog } from './task-log.js';
 import { TaskRun, type RunEnd } from '../../runner/task-run.js';
 import type { TaskStore } from './task-store.js';
-import type { TaskWaiters } from './task-waiters.js';
+import type { TaskWaiters } from '../../runner/task-waiters.js';
 
 /** Wait in ms before a write that failed (a full disk, say) is tried again. */
 const STORE_RETRY = 1_000;

@@ -1,5 +1,3 @@
-import type { TaskRecord } from './task-records.js';
-
 type Listener = (change: TaskChange) => void;
 
 /** What happened to a task: it reported, it ended, or the queue was closed. */
@@ -7,7 +5,7 @@ export type TaskChange = 'progress' | 'ended' | 'closed';
 
 /** Who waits for what of which task, within this process. */
 export class TaskWaiters {
-  readonly #listeners = new Map<TaskRecord['taskId'], Set<Listener>>();
+  readonly #listeners = new Map<string, Set<Listener>>();
 
   /** Calls `listener` at every change until the returned function is called. */
   listen(taskId: string, listener: Listener): () => void {

@@ -1,0 +1,27 @@
+import { HubError, type HubErrorOptions } from '../../../core/errors.js';
+import type { JsonObject } from '../../../core/json.js';
+import { disconnected, redisError } from './bullmq.errors.js';
+import type { BullMQSession } from './bullmq.session.js';
+
+/**
+ * Facts for the health check; rejects with the reason when the plugin is down: the connection of calls is lost, Redis does
+ * not answer, or a worker of this process is not connected or has stopped asking for tasks.
+ */
+export async function taskQueueHealth(session: BullMQSession, source: HubErrorOptions): Promise<JsonObject> {
+  const { clients, work, store } = session;
+  if (!clients.up) throw disconnected(clients.fault, source);
+  const queues: JsonObject = {};
+  try {
+    await clients.command.ping();
+    for (const queue of work.queues) {
+      const counts = await store.queue(queue).getJobCounts('waiting', 'prioritized', 'delayed', 'active', 'failed');
+      const { waiting = 0, prioritized = 0, delayed = 0, active = 0, failed = 0 } = counts;
+      queues[queue] = { waiting: waiting + prioritized, delayed, active, failed };
+    }
+  } catch (error) {
+    throw redisError(error, source);
+  }
+  const { fault } = work;
+  if (fault !== undefined) throw new HubError('UNAVAILABLE', `${fault}.`, source);
+  return { active: work.active, waitedFor: session.follower.size, queues };
+}

@@ -1,0 +1,207 @@
+import { Queue, type JobsOptions } from 'bullmq';
+import { HubError, type HubErrorOptions } from '../../../core/errors.js';
+import type { CancelOutcome } from '../../taskqueue.types.js';
+import type { NormalizedSubmission } from '../../taskqueue.validation.js';
+import type { BullMQOptions } from './bullmq.options.js';
+import { redisError } from './bullmq.errors.js';
+import { CANCEL_SCRIPT } from './cancel-script.js';
+import { jobOptions } from './job-options.js';
+import { RECORD_FIELDS, recordOf, REVOKED_MARK, type TaskRecord } from './job-record.js';
+import type { RedisClients } from './redis-clients.js';
+import { RedisKeys } from './redis-keys.js';
+import { decodeTask, encodeTask } from './task-envelope.js';
+import { TaskLocations, type TaskLocation } from './task-locations.js';
+
+/** How long a request to stop a running task is kept, in ms. */
+const CANCEL_TTL = 7 * 86_400_000;
+/** How long the list of queues is taken as it was read, in ms. */
+const QUEUES_TTL = 1_000;
+
+/** The tasks in Redis: submits, finds and cancels them. Every call fails at once while there is no connection. */
+export class JobStore {
+  readonly keys: RedisKeys;
+  readonly #queues = new Map<string, Queue>();
+  readonly #locations = new TaskLocations();
+  readonly #names: Set<string>;
+  #namesRead = 0;
+
+  constructor(
+    private readonly clients: RedisClients,
+    private readonly options: BullMQOptions,
+    private readonly source: HubErrorOptions,
+    private readonly onError: (error: Error) => void,
+  ) {
+    this.keys = new RedisKeys(options.prefix);
+    this.#names = new Set([options.defaultQueue, ...Object.keys(options.queues)]);
+  }
+
+  /** BullMQ's own object for a queue. `UNAVAILABLE` while there is no connection. */
+  queue(name: string): Queue {
+    const known = this.#queues.get(name);
+    if (known !== undefined) return known;
+    // One that is made while there is no connection stays unusable.
+    this.clients.ensureUp();
+    const queue = new Queue(name, {
+      connection: this.clients.command,
+      prefix: this.options.prefix,
+      skipVersionCheck: true,
+    });
+    queue.on('error', this.onError);
+    queue.waitUntilReady().catch(() => this.#queues.delete(name));
+    this.#queues.set(name, queue);
+    return queue;
+  }
+
+  /** Stores tasks: one queue's in one go, in order. */
+  async submit(tasks: readonly NormalizedSubmission[], now: number): Promise<void> {
+    const byQueue = new Map<string, { name: string; data: unknown; opts: JobsOptions }[]>();
+    for (const task of tasks) {
+      const queue = task.queue ?? this.options.defaultQueue;
+      const job = { name: task.name, data: encodeTask(task), opts: jobOptions(task, this.options, now) };
+      const jobs = byQueue.get(queue) ?? [];
+      jobs.push(job);
+      byQueue.set(queue, jobs);
+    }
+    await this.#run(async () => {
+      for (const [name, jobs] of byQueue) {
+        await this.#announce(name);
+        const [first] = jobs;
+        if (jobs.length > 1) await this.queue(name).addBulk(jobs);
+        else if (first !== undefined) await this.queue(name).add(first.name, first.data, first.opts);
+      }
+    });
+    for (const { taskId, queue = this.options.defaultQueue, expires } of tasks) {
+      // A known id may be of a task that was there before, in whichever queue.
+      if (this.#locations.get(taskId)?.queue === queue) continue;
+      this.#locations.set(taskId, { queue, ...(expires === null ? {} : { expires }) });
+    }
+  }
+
+  /** The task of an id, wherever it is. */
+  async find(taskId: string): Promise<TaskRecord | undefined> {
+    return this.#run(async () => {
+      const known = this.#locations.get(taskId);
+      const record = known === undefined ? undefined : await this.#read(taskId, known);
+      if (record !== undefined) return record;
+      for (const queue of await this.queueNames()) {
+        const location = queue === known?.queue ? undefined : await this.#locate(taskId, queue);
+        if (location === undefined) continue;
+        const found = await this.#read(taskId, location);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    });
+  }
+
+  /** Whether this process has had to do with a task of this id. */
+  knew(taskId: string): boolean {
+    return this.#locations.get(taskId) !== undefined;
+  }
+
+  /** The queue of a task, as far as this process knows. */
+  queueOf(taskId: string): string | undefined {
+    return this.#locations.get(taskId)?.queue;
+  }
+
+  /**
+   * For each id the time of its end and its last report, as they are stored: what changes while somebody waits. `undefined`
+   * for an id whose place is not known; fields of `null` for a job that is gone.
+   */
+  async glance(taskIds: readonly string[]): Promise<(string | undefined)[]> {
+    return this.#run(async () => {
+      const pipeline = this.clients.command.pipeline();
+      const now = Date.now();
+      const asked = taskIds.map((taskId) => {
+        const location = this.#locations.get(taskId);
+        if (location !== undefined) {
+          pipeline.hmget(this.keys.of(location.queue, taskId), 'name', 'finishedOn', 'progress', 'defa');
+        }
+        return location;
+      });
+      const answers = (await pipeline.exec()) ?? [];
+      let next = 0;
+      return asked.map((location) => {
+        if (location === undefined) return undefined;
+        const [error, values] = answers[next++] ?? [];
+        if (error) throw error;
+        return JSON.stringify([values, location.expires !== undefined && location.expires <= now]);
+      });
+    });
+  }
+
+  /** Cancels a task in one step. `undefined`: no such id. */
+  async cancel(taskId: string): Promise<CancelOutcome | undefined> {
+    const record = await this.find(taskId);
+    if (record === undefined) return undefined;
+    if (record.finishedAt !== null) return 'finished';
+    const { queue } = record;
+    const reason = `${REVOKED_MARK}it was cancelled before it started`;
+    const parts = ['wait', 'paused', 'delayed', 'prioritized', 'waiting-children', 'failed', 'events'];
+    const keys = [
+      this.keys.of(queue, taskId),
+      this.keys.lock(queue, taskId),
+      ...parts.map((part) => this.keys.of(queue, part)),
+      this.keys.cancels,
+    ];
+    const args = [taskId, reason, Date.now(), CANCEL_TTL, '[]'];
+    return this.#run(async () => {
+      const outcome = await this.clients.command.eval(CANCEL_SCRIPT, keys.length, ...keys, ...args);
+      return (outcome ?? undefined) as CancelOutcome | undefined;
+    });
+  }
+
+  /** Every queue that a task may be in: those of this process, and those that anybody submitted to. */
+  async queueNames(): Promise<string[]> {
+    if (Date.now() - this.#namesRead > QUEUES_TTL) {
+      for (const name of await this.clients.command.smembers(this.keys.queues)) this.#names.add(name);
+      this.#namesRead = Date.now();
+    }
+    return [...this.#names];
+  }
+
+  /** Lets go of the queues; their connection is the clients'. */
+  async close(): Promise<void> {
+    const queues = [...this.#queues.values()];
+    this.#queues.clear();
+    await Promise.all(queues.map((queue) => queue.close().catch(() => undefined)));
+  }
+
+  /** Notes a queue for those who look for a task that they did not submit. */
+  async #announce(queue: string): Promise<void> {
+    if (this.#queues.has(queue)) return;
+    await this.clients.command.sadd(this.keys.queues, queue);
+    this.#names.add(queue);
+  }
+
+  async #locate(taskId: string, queue: string): Promise<TaskLocation | undefined> {
+    const data = await this.clients.command.hget(this.keys.of(queue, taskId), 'data');
+    if (data === null) return undefined;
+    const { expires } = decodeTask(JSON.parse(data));
+    const location = { queue, ...(expires === undefined ? {} : { expires }) };
+    this.#locations.set(taskId, location);
+    return location;
+  }
+
+  async #read(taskId: string, { queue, expires }: TaskLocation): Promise<TaskRecord | undefined> {
+    // As one: a job that ends in between would look like one that waits.
+    const answers = await this.clients.command
+      .multi()
+      .hmget(this.keys.of(queue, taskId), ...RECORD_FIELDS)
+      .exists(this.keys.lock(queue, taskId))
+      .exec();
+    const [fields, locked] = (answers ?? []).map(([error, value]) => {
+      if (error) throw error;
+      return value;
+    });
+    return recordOf(taskId, queue, (fields ?? []) as (string | null)[], locked === 1, expires);
+  }
+
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    this.clients.ensureUp();
+    try {
+      return await work();
+    } catch (error) {
+      throw HubError.is(error) ? error : redisError(error, this.source);
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import { abortError, withDeadline } from '../../../core/deadline.js';
+import { HubError, type HubErrorOptions } from '../../../core/errors.js';
+import { FINAL_TASK_STATES, type TaskProgress } from '../../taskqueue.types.js';
+import type { TaskChange } from '../../runner/task-waiters.js';
+import type { BullMQSession } from './bullmq.session.js';
+import type { TaskRecord } from './job-record.js';
+
+/** Pause before a look that failed is repeated, in ms. */
+const OUTAGE_PAUSE = 250;
+
+/** Waits for changes of one task; an outage of Redis makes it wait longer, not fail. */
+export class TaskWait {
+  /** Why the last look failed; `undefined` when it did not. */
+  fault: HubError | undefined;
+  #change: TaskChange | undefined = 'progress';
+  #wake = (): void => undefined;
+  readonly #stop: () => void;
+
+  constructor(
+    private readonly session: BullMQSession,
+    private readonly taskId: string,
+    private readonly source: HubErrorOptions,
+    private readonly signal: AbortSignal | undefined,
+  ) {
+    this.#stop = session.follower.listen(taskId, (change) => {
+      // Nothing comes after `closed`, and it must not be hidden by what came before.
+      if (this.#change !== 'closed') this.#change = change;
+      this.#wake();
+    });
+  }
+
+  /** The task as it is; follows the events of its queue first, so that no change after it is missed. */
+  async look(): Promise<TaskRecord | undefined> {
+    const { store, follower } = this.session;
+    this.#change = this.#change === 'closed' ? 'closed' : undefined;
+    try {
+      let queue = store.queueOf(this.taskId);
+      if (queue !== undefined) await follower.follow(queue);
+      const record = await store.find(this.taskId);
+      this.fault = undefined;
+      if (queue !== undefined || record === undefined) return record;
+      queue = record.queue;
+      await follower.follow(queue);
+      return await store.find(this.taskId);
+    } catch (error) {
+      if (!HubError.is(error, 'UNAVAILABLE', 'TIMEOUT')) throw error;
+      this.fault = error;
+      return undefined;
+    }
+  }
+
+  /** Resolves at a change, at the task's expiry by the record, or when a failed look can be repeated. */
+  async changed(until: number | undefined): Promise<void> {
+    if (this.#change !== undefined) return this.#check();
+    let onAbort: (() => void) | undefined;
+    const woken = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      onAbort = resolve;
+      this.signal?.addEventListener('abort', onAbort, { once: true });
+      if (this.signal?.aborted === true) resolve();
+    });
+    const pause = this.fault === undefined ? until : Math.min(OUTAGE_PAUSE, until ?? Infinity);
+    try {
+      if (pause === undefined) await woken;
+      else await withDeadline(woken, Math.max(0, pause)).catch(() => undefined);
+    } finally {
+      if (onAbort !== undefined) this.signal?.removeEventListener('abort', onAbort);
+    }
+    this.#check();
+  }
+
+  /** Stops listening. */
+  end(): void {
+    this.#stop();
+  }
+
+  #check(): void {
+    if (this.signal?.aborted === true) throw abortError(this.signal, this.source);
+    if (this.#change !== 'closed') return;
+    throw new HubError('CLOSED', 'the plugin was shut down while the task ran.', this.source);
+  }
+}
+
+/** Whether a task has ended. */
+export function isFinal(record: TaskRecord | undefined): boolean {
+  return record !== undefined && FINAL_TASK_STATES.includes(record.state);
+}
+
+/** The reports of a task until it ends. `NOT_FOUND` when nobody knows its id. */
+export async function* followProgress(
+  session: BullMQSession,
+  taskId: string,
+  source: HubErrorOptions,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TaskProgress> {
+  const wait = new TaskWait(session, taskId, source, signal);
+  try {
+    let seen: TaskProgress | null = null;
+    let known = false;
+    for (;;) {
+      if (signal?.aborted === true) throw abortError(signal, source);
+      const record = await wait.look();
+      const latest = record?.progress ?? null;
+      if (latest !== null && isNew(latest, seen)) {
+        seen = renumbered(latest, seen);
+        known = true;
+        yield seen;
+        continue;
+      }
+      if (record === undefined && wait.fault === undefined) {
+        // One that was here has been removed, which ends it.
+        if (known || session.store.knew(taskId)) return;
+        throw new HubError('NOT_FOUND', `no task of the id ${taskId} is known.`, source);
+      }
+      if (isFinal(record)) return;
+      known ||= record !== undefined;
+      await wait.changed(undefined);
+    }
+  } finally {
+    wait.end();
+  }
+}
+
+function isNew(latest: TaskProgress, seen: TaskProgress | null): boolean {
+  if (seen === null || latest.attempt !== seen.attempt) return true;
+  if (latest.sequence > seen.sequence) return true;
+  return latest.sequence === 1 && seen.sequence > 0 && !sameData(latest, seen);
+}
+
+/** Reports of workers that do not number them are numbered as they come. */
+function renumbered(latest: TaskProgress, seen: TaskProgress | null): TaskProgress {
+  if (seen === null || latest.attempt !== seen.attempt || latest.sequence > seen.sequence) return latest;
+  return { ...latest, sequence: seen.sequence + 1 };
+}
+
+function sameData(one: TaskProgress, other: TaskProgress): boolean {
+  return JSON.stringify(one.data) === JSON.stringify(other.data);
+}
