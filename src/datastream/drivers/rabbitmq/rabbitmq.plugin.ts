@@ -44,18 +44,13 @@ export class RabbitMQPlugin extends DataStreamPlugin {
   override readonly driver: string = 'rabbitmq';
   override readonly supports: Readonly<DataStreamSupports>;
   readonly #options: RabbitMQOptions;
-  readonly #connect: typeof rabbitMQConnections;
   readonly #logger = new StoreLogger('RabbitMQ');
   #session: RabbitMQSession | undefined;
 
-  /**
-   * @param options what is left out gets its default; `CONFIG_INVALID` for a wrong value
-   * @param connect makes the connections of each opening
-   */
-  constructor(options: RabbitMQPluginOptions = {}, connect = rabbitMQConnections) {
+  /** @param options what is left out gets its default; `CONFIG_INVALID` for a wrong value */
+  constructor(options: RabbitMQPluginOptions = {}) {
     super();
     this.#options = validateOptions(rabbitmqSchema, options, { what: 'config', ...this.source() });
-    this.#connect = connect;
     this.supports = Object.freeze({ priority: this.#options.priorities, durable: true });
   }
 
@@ -187,7 +182,7 @@ export class RabbitMQPlugin extends DataStreamPlugin {
   }
 
   protected override async onInitialize(): Promise<void> {
-    const connections = this.#connect(this.#options, this.#logger, this.source());
+    const connections = rabbitMQConnections(this.#options, this.#logger, this.source());
     this.#session = await RabbitMQSession.open(this.#options, connections, this.#logger, this.source());
   }
 

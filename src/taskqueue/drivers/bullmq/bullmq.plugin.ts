@@ -28,10 +28,11 @@ import {
   type SubmissionRules,
 } from '../../taskqueue.validation.js';
 import { redisError } from './bullmq.errors.js';
-import { BullMQExtras } from './bullmq.extras.js';
+import type { BullMQExtras } from './bullmq.extras.js';
 import { taskQueueHealth } from './bullmq.health.js';
 import { bullmqSchema, type BullMQOptions, type BullMQPluginOptions } from './bullmq.options.js';
 import { BullMQSession } from './bullmq.session.js';
+import { SessionExtras } from './session-extras.js';
 import type { TaskRecord } from './job-record.js';
 import { followProgress, isFinal, TaskWait } from './task-wait.js';
 
@@ -173,7 +174,7 @@ export class BullMQPlugin extends TaskQueuePlugin {
 
   /** What BullMQ can do beyond the port: schedules, flows, retries of what has failed, logs. `CLOSED` when not open. */
   get extras(): BullMQExtras {
-    return new BullMQExtras(this.#open('extras'), this.#options, this.#rules('extras'));
+    return new SessionExtras(this.#open('extras'), this.#options, this.#rules('extras'));
   }
 
   protected override async onInitialize(): Promise<void> {
