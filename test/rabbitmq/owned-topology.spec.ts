@@ -86,8 +86,10 @@ describe.skipIf(rabbit.missing)(`who owns the topology${rabbit.note}`, () => {
   });
 
   it('a bad name in the configuration is told at the start, by name', async () => {
-    const spaced = await room.refused(withTopology({ queues: [{ name: 'has space' }] }), 'INVALID_ARGUMENT');
-    expect(spaced.message).toContain('"has space"');
+    const spaced = await room.refused(withTopology({ queues: [{ name: 'has space' }] }), 'CONFIG_INVALID');
+    expect(spaced.message).toMatch(/queues\[0\]\.name/);
+    const kept = await room.refused(withTopology({ queues: [{ name: 'rows.dead' }] }), 'INVALID_ARGUMENT');
+    expect(kept.message).toContain('"rows.dead"');
     const binding = { exchange: 'events', queue: 'nowhere', routingKey: '#' };
     const unbound = await room.refused(withTopology({ bindings: [binding] }), 'NOT_FOUND');
     expect(unbound.message).toMatch(/binding of queue "nowhere" to exchange "events"/);

@@ -25,7 +25,7 @@ export class ChaosLog {
 
   /** How often a connection was lost. */
   get lost(): number {
-    return this.count(/^warn RabbitMQ: the connection ".*" to \S+ is lost/);
+    return this.count(/^warn the connection ".*" to \S+ is lost/);
   }
 
   /** Ends it. */
