@@ -52,12 +52,6 @@ export class HandlerRuns {
     });
   }
 
-  /** Whether the current call chain is one of them. */
-  get inside(): boolean {
-    const run = currentRun.getStore();
-    return run !== undefined && this.#runs.has(run);
-  }
-
   /** Resolves when all have ended, except the one that the current call chain is part of. */
   async othersEnded(): Promise<void> {
     const own = currentRun.getStore();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { contractSubject, eventually, type ContractHarness, type ContractRunner } from '../../core/contract.js';
 import type { DataStreamPlugin } from '../datastream.plugin.js';
-import { gate, numbers } from './fixtures.js';
+import { gate, numbers, workedOff } from './fixtures.js';
 
 /** Consumers of batches. */
 export function batchContract(runner: ContractRunner, harness: ContractHarness<DataStreamPlugin>): void {
@@ -10,11 +10,7 @@ export function batchContract(runner: ContractRunner, harness: ContractHarness<D
     runner.beforeEach(async () => {
       await subject.plugin.createQueue('orders');
     });
-    const settled = (deadLetters = 0): Promise<void> =>
-      eventually(async () => {
-        const info = await subject.plugin.queueInfo('orders');
-        return info.ready + info.unacked + info.delayed === 0 && info.deadLetters === deadLetters;
-      }, 'the queue is worked off');
+    const settled = (deadLetters = 0): Promise<void> => workedOff(subject.plugin, deadLetters);
 
     runner.it('by size: a full batch comes at once, in order, never larger', async () => {
       const { plugin } = subject;

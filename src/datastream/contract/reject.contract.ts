@@ -1,15 +1,9 @@
 import assert from 'node:assert/strict';
-import {
-  contractSubject,
-  eventually,
-  rejectsWith,
-  type ContractHarness,
-  type ContractRunner,
-} from '../../core/contract.js';
+import { contractSubject, rejectsWith, type ContractHarness, type ContractRunner } from '../../core/contract.js';
 import type { DataStreamPlugin } from '../datastream.plugin.js';
 import type { Message } from '../datastream.types.js';
 import { RejectMessage } from '../reject-message.js';
-import { numbers } from './fixtures.js';
+import { numbers, workedOff } from './fixtures.js';
 
 /** Handlers that say that no retry can help. */
 export function rejectContract(runner: ContractRunner, harness: ContractHarness<DataStreamPlugin>): void {
@@ -19,11 +13,7 @@ export function rejectContract(runner: ContractRunner, harness: ContractHarness<
     runner.beforeEach(async () => {
       await subject.plugin.createQueue('orders');
     });
-    const settled = (deadLetters: number): Promise<void> =>
-      eventually(async () => {
-        const info = await subject.plugin.queueInfo('orders');
-        return info.ready + info.unacked + info.delayed === 0 && info.deadLetters === deadLetters;
-      }, 'the queue is worked off');
+    const settled = (deadLetters: number): Promise<void> => workedOff(subject.plugin, deadLetters);
     const letters = async (): Promise<unknown[]> => {
       const all = await subject.plugin.peekDeadLetters('orders');
       return all

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { contractSubject, eventually, type ContractHarness, type ContractRunner } from '../../core/contract.js';
+import { contractSubject, type ContractHarness, type ContractRunner } from '../../core/contract.js';
 import type { StandardSchemaResult, StandardSchemaV1 } from '../../core/standard-schema.js';
 import type { DataStreamPlugin } from '../datastream.plugin.js';
 import type { Payload } from '../datastream.types.js';
+import { workedOff } from './fixtures.js';
 
 /** Subscriptions whose payloads are validated. */
 export function schemaContract(runner: ContractRunner, harness: ContractHarness<DataStreamPlugin>): void {
@@ -12,11 +13,7 @@ export function schemaContract(runner: ContractRunner, harness: ContractHarness<
     runner.beforeEach(async () => {
       await subject.plugin.createQueue('orders');
     });
-    const settled = (deadLetters: number): Promise<void> =>
-      eventually(async () => {
-        const info = await subject.plugin.queueInfo('orders');
-        return info.ready + info.unacked + info.delayed === 0 && info.deadLetters === deadLetters;
-      }, 'the queue is worked off');
+    const settled = (deadLetters: number): Promise<void> => workedOff(subject.plugin, deadLetters);
     const send = (...payloads: Payload[]): Promise<string[]> =>
       subject.plugin.sendBatch(
         'orders',

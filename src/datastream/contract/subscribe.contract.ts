@@ -8,7 +8,7 @@ import {
 } from '../../core/contract.js';
 import type { DataStreamPlugin } from '../datastream.plugin.js';
 import type { Message, Subscription } from '../datastream.types.js';
-import { gate, numbers } from './fixtures.js';
+import { gate, numbers, workedOff } from './fixtures.js';
 
 /** Consumers of single messages. */
 export function subscribeContract(runner: ContractRunner, harness: ContractHarness<DataStreamPlugin>): void {
@@ -17,11 +17,7 @@ export function subscribeContract(runner: ContractRunner, harness: ContractHarne
     runner.beforeEach(async () => {
       await subject.plugin.createQueue('orders');
     });
-    const settled = (deadLetters = 0): Promise<void> =>
-      eventually(async () => {
-        const info = await subject.plugin.queueInfo('orders');
-        return info.ready + info.unacked + info.delayed === 0 && info.deadLetters === deadLetters;
-      }, 'the queue is worked off');
+    const settled = (deadLetters = 0): Promise<void> => workedOff(subject.plugin, deadLetters);
 
     runner.it('hands over what is there and what comes, in order, and acks it', async () => {
       const { plugin } = subject;
