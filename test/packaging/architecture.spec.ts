@@ -11,10 +11,11 @@ const ARROWS: Record<string, string[]> = {
   core: [],
   embedded: ['core'],
   amqp: ['core', 'embedded'],
+  redis: ['core', 'embedded'],
   config: ['core'],
   mlops: ['core', 'embedded'],
   datastream: ['core', 'embedded', 'amqp'],
-  taskqueue: ['core', 'embedded', 'amqp'],
+  taskqueue: ['core', 'embedded', 'amqp', 'redis'],
   experiment: ['core', ...TYPES],
   hub: ['core', 'config', 'experiment', ...TYPES],
   testing: ['core', 'embedded', 'config', 'experiment', 'hub', ...TYPES],
@@ -66,8 +67,8 @@ describe('architecture', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('the AMQP room knows nothing of the embedded store but its logger', () => {
-    const foreign = imports.filter(({ from, to }) => roomOf(from) === 'amqp' && roomOf(to) === 'embedded');
+  it('the rooms of the brokers know nothing of the embedded store but its logger', () => {
+    const foreign = imports.filter(({ from, to }) => /amqp|redis/.test(roomOf(from)) && roomOf(to) === 'embedded');
     expect(new Set(foreign.map(({ to }) => to))).toEqual(new Set(['src/embedded/store-logger.js']));
   });
 

@@ -1,6 +1,6 @@
 import { HubError, type HubErrorOptions } from '../../../core/errors.js';
 import type { JsonObject } from '../../../core/json.js';
-import { disconnected, redisError } from './bullmq.errors.js';
+import { disconnected, redisError } from '../../../redis/index.js';
 import type { BullMQSession } from './bullmq.session.js';
 
 /**

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import Joi from 'joi';
 import { MAX_TIMER_MS } from '../../../core/deadline.js';
-import { redisKeys, type RedisOptions } from './redis.options.js';
+import { redisKeys, type RedisOptions } from '../../../redis/index.js';
 
 /** How many tasks of a queue start in a time, over all processes that set the same. */
 export interface QueueRateLimit {

@@ -4,6 +4,7 @@ import type { JsonObject, JsonValue } from '../../../core/json.js';
 import type { Redactor } from '../../../core/redact.js';
 import { validateOptions } from '../../../core/validate.js';
 import { StoreLogger } from '../../../embedded/store-logger.js';
+import { redisError } from '../../../redis/index.js';
 import type { HandlerRegistration } from '../../runner/in-process-runner.js';
 import { resolveTaskModule } from '../../runner/task-module.js';
 import type { ModuleRegistration } from '../../runner/thread-pool.js';
@@ -27,7 +28,6 @@ import {
   normalizeSubmission,
   type SubmissionRules,
 } from '../../taskqueue.validation.js';
-import { redisError } from './bullmq.errors.js';
 import type { BullMQExtras } from './bullmq.extras.js';
 import { taskQueueHealth } from './bullmq.health.js';
 import { bullmqSchema, type BullMQOptions, type BullMQPluginOptions } from './bullmq.options.js';

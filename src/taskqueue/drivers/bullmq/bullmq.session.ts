@@ -1,13 +1,12 @@
 import { withDeadline } from '../../../core/deadline.js';
 import type { HubErrorOptions } from '../../../core/errors.js';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
+import { faultText, RedisClients } from '../../../redis/index.js';
 import { InProcessRunner } from '../../runner/in-process-runner.js';
 import { ThreadPool } from '../../runner/thread-pool.js';
-import { faultText } from './bullmq.errors.js';
 import type { BullMQOptions } from './bullmq.options.js';
 import { JobFollower } from './job-follower.js';
 import { JobStore } from './job-store.js';
-import { RedisClients } from './redis-clients.js';
 import { RunSlots } from './run-slots.js';
 import { WorkForce } from './work-force.js';
 
@@ -41,7 +40,7 @@ export class BullMQSession {
 
   /** Connects. Leaves nothing open when it rejects. */
   static async open(options: BullMQOptions, logger: StoreLogger, source: HubErrorOptions): Promise<BullMQSession> {
-    const clients = new RedisClients(options, logger, source);
+    const clients = new RedisClients(options, `${options.prefix}:hub`, logger, source);
     await clients.open();
     const session = new BullMQSession(clients, options, logger, source);
     await session.#checkServer();

@@ -1,6 +1,5 @@
 import type { StoreLogger } from '../../../embedded/store-logger.js';
-import { faultText } from './bullmq.errors.js';
-import type { RedisClients } from './redis-clients.js';
+import { faultText, type RedisClients } from '../../../redis/index.js';
 import type { RedisKeys } from './redis-keys.js';
 
 /** How often requests are looked for while tasks run, in ms. */

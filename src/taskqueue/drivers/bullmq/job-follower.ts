@@ -1,10 +1,9 @@
 import { QueueEvents } from 'bullmq';
 import { HubError } from '../../../core/errors.js';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
+import { faultText, type RedisClients } from '../../../redis/index.js';
 import { TaskWaiters, type TaskChange } from '../../runner/task-waiters.js';
-import { faultText } from './bullmq.errors.js';
 import type { JobStore } from './job-store.js';
-import type { RedisClients } from './redis-clients.js';
 
 /** How often waited-for tasks are looked at beside the events, in ms. */
 const LOOK = 1_000;

@@ -1,13 +1,12 @@
 import { Queue, type JobsOptions } from 'bullmq';
 import { HubError, type HubErrorOptions } from '../../../core/errors.js';
+import { redisError, type RedisClients } from '../../../redis/index.js';
 import type { CancelOutcome } from '../../taskqueue.types.js';
 import type { NormalizedSubmission } from '../../taskqueue.validation.js';
 import type { BullMQOptions } from './bullmq.options.js';
-import { redisError } from './bullmq.errors.js';
 import { CANCEL_SCRIPT } from './cancel-script.js';
 import { jobOptions } from './job-options.js';
 import { RECORD_FIELDS, recordOf, REVOKED_MARK, type TaskRecord } from './job-record.js';
-import type { RedisClients } from './redis-clients.js';
 import { RedisKeys } from './redis-keys.js';
 import { decodeTask, encodeTask } from './task-envelope.js';
 import { TaskLocations, type TaskLocation } from './task-locations.js';

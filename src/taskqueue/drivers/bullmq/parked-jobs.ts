@@ -1,6 +1,6 @@
 import { DelayedError, type Job } from 'bullmq';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
-import { faultText } from './bullmq.errors.js';
+import { faultText } from '../../../redis/index.js';
 import type { JobStore } from './job-store.js';
 
 /** Most jobs of one name that are remembered, to be started as soon as their task is registered. */

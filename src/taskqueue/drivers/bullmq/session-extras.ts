@@ -1,9 +1,9 @@
 import { FlowProducer, type FlowJob } from 'bullmq';
 import { HubError, type HubErrorOptions } from '../../../core/errors.js';
 import type { JsonValue } from '../../../core/json.js';
+import { redisError } from '../../../redis/index.js';
 import type { SubmitOptions } from '../../taskqueue.types.js';
 import { checkTaskId, normalizeSubmission, type SubmissionRules } from '../../taskqueue.validation.js';
-import { redisError } from './bullmq.errors.js';
 import type { BullMQExtras, RepeatSchedule, TaskFlow } from './bullmq.extras.js';
 import type { BullMQOptions } from './bullmq.options.js';
 import type { BullMQSession } from './bullmq.session.js';

@@ -3,6 +3,7 @@ import { errorMessage, HubError, type HubErrorOptions } from '../../../core/erro
 import type { JsonValue } from '../../../core/json.js';
 import { checkRetry, resolveRetry, retryDelay, type RetryPolicy } from '../../../core/retry.js';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
+import type { RedisClients } from '../../../redis/index.js';
 import type { RunnableTask, TaskRegistration } from '../../runner/run-outcome.js';
 import { TaskRun, type RunEnd } from '../../runner/task-run.js';
 import type { TaskError, TaskProgress } from '../../taskqueue.types.js';
@@ -10,7 +11,6 @@ import { tooLarge } from '../../taskqueue.validation.js';
 import type { BullMQOptions } from './bullmq.options.js';
 import type { CancelWatch } from './cancel-watch.js';
 import { LOST_FIELD } from './job-record.js';
-import type { RedisClients } from './redis-clients.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RunSlots } from './run-slots.js';
 import { decodeTask } from './task-envelope.js';

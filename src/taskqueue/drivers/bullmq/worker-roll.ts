@@ -1,7 +1,6 @@
 import type { StoreLogger } from '../../../embedded/store-logger.js';
+import { faultText, type RedisClients } from '../../../redis/index.js';
 import type { WorkerInfo } from '../../taskqueue.types.js';
-import { faultText } from './bullmq.errors.js';
-import type { RedisClients } from './redis-clients.js';
 import type { RedisKeys } from './redis-keys.js';
 
 /** How often a worker says that it is there, in ms. */

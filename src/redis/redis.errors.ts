@@ -1,7 +1,7 @@
-import { errorMessage, HubError, type HubErrorCode, type HubErrorOptions } from '../../../core/errors.js';
+import { errorMessage, HubError, type HubErrorCode, type HubErrorOptions } from '../core/errors.js';
 
 /**
- * A HubError for what ioredis, Redis or BullMQ threw; a HubError is passed on as it is. Wrong credentials are
+ * A HubError for what ioredis, Redis or a library on top of them threw; a HubError is passed on as it is. Wrong credentials are
  * `UNAUTHORIZED`, a command without an answer `TIMEOUT`, a server that is away, loading, read-only or out of memory
  * `UNAVAILABLE`, the rest `INTERNAL`.
  */

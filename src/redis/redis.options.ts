@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { MAX_TIMER_MS } from '../../../core/deadline.js';
+import { MAX_TIMER_MS } from '../core/deadline.js';
 
 /** How connections to Redis are secured. */
 export interface RedisTlsOptions {

@@ -1,8 +1,8 @@
 import { Cluster, Redis, type RedisOptions as ClientOptions } from 'ioredis';
-import { withDeadline } from '../../../core/deadline.js';
-import { HubError, type HubErrorOptions } from '../../../core/errors.js';
-import type { StoreLogger } from '../../../embedded/store-logger.js';
-import { disconnected, faultText, redisError } from './bullmq.errors.js';
+import { withDeadline } from '../core/deadline.js';
+import { HubError, type HubErrorOptions } from '../core/errors.js';
+import type { StoreLogger } from '../embedded/store-logger.js';
+import { disconnected, faultText, redisError } from './redis.errors.js';
 import type { RedisOptions, RedisTlsOptions } from './redis.options.js';
 
 /** A client of one server, or of a cluster. */
@@ -25,7 +25,9 @@ export class RedisClients {
   #fault: string | undefined;
 
   constructor(
-    private readonly options: RedisOptions & { prefix: string },
+    private readonly options: RedisOptions,
+    /** What the server shows as the connections' name. */
+    private readonly connectionName: string,
     private readonly logger: StoreLogger,
     private readonly source: HubErrorOptions,
   ) {
@@ -96,13 +98,13 @@ export class RedisClients {
   }
 
   #client(own: ClientOptions): RedisClient {
-    const { url, host, port, sentinel, cluster, connectTimeout, prefix } = this.options;
+    const { url, host, port, sentinel, cluster, connectTimeout } = this.options;
     const common: ClientOptions = {
       ...own,
       ...login(this.options),
       ...tlsOptions(this.options),
       connectTimeout,
-      connectionName: `${prefix}:hub`,
+      connectionName: this.connectionName,
       lazyConnect: true,
       retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), 2_000),
     };

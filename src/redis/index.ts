@@ -1,0 +1,3 @@
+export { disconnected, faultText, redisError } from './redis.errors.js';
+export { isUp, RedisClients, type RedisClient } from './redis.clients.js';
+export { redisKeys, type RedisOptions, type RedisTlsOptions } from './redis.options.js';
