@@ -1,0 +1,250 @@
+"""The Python side of the task queue: a base class for Celery tasks that a hub submits.
+
+Copy this file next to your tasks, or import it; it needs Celery only (5.3 or newer, Python 3.10 or newer)::
+
+    from celery import Celery
+    from experiment_hub import HubTask, configure
+
+    app = Celery("worker", broker="amqp://…", backend="redis://…", task_cls=HubTask)
+    configure(app)
+
+    @app.task(name="model.fit", bind=True)
+    def fit(self: HubTask, rows: list[list[float]], *, epochs: int = 10) -> dict[str, float]:
+        for epoch in range(1, epochs + 1):
+            self.progress({"epoch": epoch, "of": epochs})
+        return {"loss": 0.1}
+
+What :class:`HubTask` does beside what Celery does is in its own documentation. Where the results are in Redis, it keeps
+a hash under the key of the task's result + ``.hub``, for as long as results are kept:
+
+* ``attempt``: how many times the task was started.
+* ``progress``: the latest report of :meth:`HubTask.progress`, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, Union
+
+from celery import Celery, Task
+from celery.backends.redis import RedisBackend
+
+__all__ = ["HubTask", "Json", "WorkerLost", "configure"]
+
+_T = TypeVar("_T")
+
+#: What JSON can carry. NaN and the infinities are no JSON.
+Json = Union[None, bool, int, float, str, Sequence["Json"], Mapping[str, "Json"]]
+
+#: Header with the number of attempts before this message; only where there is no Redis that counts them.
+_ATTEMPTS = "hub-attempts"
+#: Header with all the user's headers as JSON: exact, whatever their names are.
+_HEADERS = "hub-headers"
+#: Headers that RabbitMQ or Celery's transports add to those of the submit.
+_OF_BROKERS = frozenset(
+    {
+        "redelivered",
+        "x-acquired-count",
+        "x-death",
+        "x-delivery-count",
+        "x-first-death-exchange",
+        "x-first-death-queue",
+        "x-first-death-reason",
+        "x-last-death-exchange",
+        "x-last-death-queue",
+        "x-last-death-reason",
+    }
+)
+
+
+class WorkerLost(Exception):
+    """The task lost its worker process more than ``max_losses`` times, and is not run again."""
+
+
+@dataclass
+class _Run:
+    """One attempt. Lies on the request, since a task object is shared by all threads."""
+
+    attempt: int
+    headers: dict[str, Any]
+    reports: int = 0
+
+
+class HubTask(Task):  # type: ignore[misc]  # Celery has no types
+    """A task that a hub can follow: it counts attempts, reports progress, and survives the loss of its worker.
+
+    * A task whose worker process dies runs again (``acks_late``, ``reject_on_worker_lost``), at most ``max_losses``
+      times; once more and it is FAILURE with :class:`WorkerLost`. Without Redis as result backend this needs quorum
+      queues: a classic queue does not count, so there a task that kills every worker is never given up.
+    * Before it runs, its state is STARTED with ``{"pid", "hostname", "attempt"}``, whatever ``task_track_started`` is.
+    * Time limits and ``revoke(terminate=True)`` end it in the prefork pool only.
+
+    A subclass that overrides :meth:`before_start` has to call this one.
+    """
+
+    abstract = True
+    acks_late = True
+    reject_on_worker_lost = True
+    #: :meth:`before_start` publishes STARTED itself, with the attempt; Celery's would only double it.
+    track_started = False
+    #: How often the task may lose its worker process and run again.
+    max_losses: int = 4
+
+    @property
+    def attempt(self) -> int:
+        """This attempt, from 1. Retries count, and so do runs after the loss of a worker."""
+        return self._run.attempt
+
+    @property
+    def hub_headers(self) -> dict[str, Any]:
+        """The headers that were given with the submit."""
+        return dict(self._run.headers)
+
+    @property
+    def run_id(self) -> str | None:
+        """The experiment run that the task belongs to: header ``hub_run_id``."""
+        value = self._run.headers.get("hub_run_id")
+        return None if value is None else str(value)
+
+    def progress(self, data: Json) -> None:
+        """Reports how far the task is; whoever follows it gets the reports in order.
+
+        :param data: anything that JSON can carry; TypeError otherwise, NaN and the infinities included.
+        """
+        run = self._run
+        report = {
+            "sequence": run.reports + 1,
+            "attempt": run.attempt,
+            "data": data,
+            "timestamp": int(time.time() * 1000),
+        }
+        try:
+            text = json.dumps(report, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TypeError(f"progress() takes what JSON can carry: {error}") from error
+        run.reports += 1
+        if not self._publishes:
+            return
+        backend = self.backend
+        if isinstance(backend, RedisBackend):
+            key = _hub_key(backend, self.request.id)
+
+            def keep() -> None:
+                with backend.client.pipeline() as pipe:
+                    pipe.hset(key, "progress", text)
+                    if backend.expires:
+                        pipe.expire(key, backend.expires)
+                    pipe.execute()
+
+            _persist(backend, keep)
+        self.update_state(state="PROGRESS", meta=json.loads(text))
+
+    def before_start(self, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Counts the attempt, gives up a task that was lost too often, and publishes STARTED."""
+        run = self._begin()
+        lost = run.attempt - 1 - int(self.request.retries or 0)
+        if lost > self.max_losses:
+            raise WorkerLost(f"the task lost its worker process {lost} times and is not run again")
+        if self._publishes:
+            meta = {"pid": os.getpid(), "hostname": self.request.hostname, "attempt": run.attempt}
+            self.update_state(state="STARTED", meta=meta)
+
+    @property
+    def _run(self) -> _Run:
+        """The attempt of the current request; outside a worker, where nothing counts it, one that is made up."""
+        run = vars(self.request).get("hub_run")
+        return run if isinstance(run, _Run) else self._begin()
+
+    @property
+    def _publishes(self) -> bool:
+        request = self.request
+        if request.called_directly or request.is_eager:
+            return False
+        ignored = vars(request).get("ignore_result")
+        return not (self.ignore_result if ignored is None else ignored)
+
+    def _begin(self) -> _Run:
+        """Makes the run of the current request. Counts it, so it is called once a request."""
+        request = self.request
+        run = _Run(attempt=self._count(), headers=_user_headers(request.headers))
+        request.hub_run = run
+        return run
+
+    def _count(self) -> int:
+        request = self.request
+        retries = int(request.retries or 0)
+        if request.called_directly or request.is_eager:
+            return 1 + retries
+        delivery = request.delivery_info or {}
+        redelivered = bool(delivery.get("redelivered"))
+        if isinstance(self.backend, RedisBackend):
+            return _count_in_redis(self.backend, request.id, again=redelivered or retries > 0)
+        headers = request.headers or {}
+        # A retry is a message of its own, which the broker counts from the start.
+        before = int(headers.get(_ATTEMPTS, retries))
+        deliveries = int(headers.get("x-delivery-count", redelivered))
+        attempt = before + 1 + deliveries
+        # What a retry takes along from here: the count, and nothing that the broker said of this message.
+        request.headers = {name: value for name, value in headers.items() if name not in _OF_BROKERS}
+        request.headers[_ATTEMPTS] = attempt
+        return attempt
+
+
+def configure(app: Celery) -> None:
+    """Sets what a hub expects of its workers, and what keeps tasks from getting lost. Call it before overriding any."""
+    app.conf.update(
+        # Pickle would let whoever can write to the broker run code here.
+        accept_content=["json"],
+        task_serializer="json",
+        result_serializer="json",
+        # A task whose worker is killed runs again, instead of staying PENDING for ever.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        # Takes no task that it cannot start; another worker can.
+        worker_prefetch_multiplier=1,
+        broker_connection_retry_on_startup=True,
+    )
+
+
+def _hub_key(backend: RedisBackend, task_id: str) -> bytes:
+    key = backend.get_key_for_task(task_id)
+    return (key if isinstance(key, bytes) else str(key).encode()) + b".hub"
+
+
+def _count_in_redis(backend: RedisBackend, task_id: str, *, again: bool) -> int:
+    """Counts an attempt in the hash of the task.
+
+    :param again: whether it is the same submit; a new one with an id that was used before starts anew.
+    """
+    key = _hub_key(backend, task_id)
+
+    def count() -> int:
+        with backend.client.pipeline() as pipe:
+            if not again:
+                pipe.delete(key)
+            pipe.hincrby(key, "attempt", 1)
+            if backend.expires:
+                pipe.expire(key, backend.expires)
+            return int(pipe.execute()[0 if again else 1])
+
+    return _persist(backend, count)
+
+
+def _persist(backend: RedisBackend, work: Callable[[], _T]) -> _T:
+    """Tries it again while Redis is away, like Celery does for results."""
+    result: _T = backend.ensure(work, ())
+    return result
+
+
+def _user_headers(headers: Mapping[str, Any] | None) -> dict[str, Any]:
+    if headers is None:
+        return {}
+    exact = headers.get(_HEADERS)
+    if isinstance(exact, str):
+        return dict(json.loads(exact))
+    ours = {_ATTEMPTS, *_OF_BROKERS}
+    return {name: value for name, value in headers.items() if name not in ours}
