@@ -28,9 +28,10 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, Union
 
-from celery import Celery, Task
+from celery import Celery, Task, bootsteps
 from celery.backends.redis import RedisBackend
 
 __all__ = ["HubTask", "Json", "WorkerLost", "configure"]
@@ -42,8 +43,6 @@ Json = Union[None, bool, int, float, str, Sequence["Json"], Mapping[str, "Json"]
 
 #: Header with the number of attempts before this message; only where there is no Redis that counts them.
 _ATTEMPTS = "hub-attempts"
-#: Header with all the user's headers as JSON: exact, whatever their names are.
-_HEADERS = "hub-headers"
 #: Headers that RabbitMQ or Celery's transports add to those of the submit.
 _OF_BROKERS = frozenset(
     {
@@ -148,6 +147,7 @@ class HubTask(Task):  # type: ignore[misc]  # Celery has no types
         run = self._begin()
         lost = run.attempt - 1 - int(self.request.retries or 0)
         if lost > self.max_losses:
+            self._uncount(run)
             raise WorkerLost(f"the task lost its worker process {lost} times and is not run again")
         if self._publishes:
             meta = {"pid": os.getpid(), "hostname": self.request.hostname, "attempt": run.attempt}
@@ -170,7 +170,13 @@ class HubTask(Task):  # type: ignore[misc]  # Celery has no types
     def _begin(self) -> _Run:
         """Makes the run of the current request. Counts it, so it is called once a request."""
         request = self.request
-        run = _Run(attempt=self._count(), headers=_user_headers(request.headers))
+        attempt = self._count()
+        # A retry takes the request's headers along; what the broker said of this message must not go with them.
+        kept = {name: value for name, value in (request.headers or {}).items() if name not in _OF_BROKERS}
+        run = _Run(attempt, {name: value for name, value in kept.items() if name != _ATTEMPTS})
+        if not isinstance(self.backend, RedisBackend):
+            kept[_ATTEMPTS] = attempt
+        request.headers = kept
         request.hub_run = run
         return run
 
@@ -186,12 +192,13 @@ class HubTask(Task):  # type: ignore[misc]  # Celery has no types
         headers = request.headers or {}
         # A retry is a message of its own, which the broker counts from the start.
         before = int(headers.get(_ATTEMPTS, retries))
-        deliveries = int(headers.get("x-delivery-count", redelivered))
-        attempt = before + 1 + deliveries
-        # What a retry takes along from here: the count, and nothing that the broker said of this message.
-        request.headers = {name: value for name, value in headers.items() if name not in _OF_BROKERS}
-        request.headers[_ATTEMPTS] = attempt
-        return attempt
+        return before + 1 + int(headers.get("x-delivery-count", redelivered))
+
+    def _uncount(self, run: _Run) -> None:
+        """Takes back an attempt that does not run."""
+        if isinstance(self.backend, RedisBackend):
+            key = _hub_key(self.backend, self.request.id)
+            _persist(self.backend, partial(self.backend.client.hset, key, "attempt", run.attempt - 1))
 
 
 def configure(app: Celery) -> None:
@@ -208,6 +215,19 @@ def configure(app: Celery) -> None:
         worker_prefetch_multiplier=1,
         broker_connection_retry_on_startup=True,
     )
+    app.steps["worker"].add(_PoolWatch)
+
+
+class _PoolWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """Looks each second for processes that died.
+
+    The worker is woken up when a process dies, but often finds it still dying; then it looks again after up to 5 s.
+    """
+
+    requires = {"celery.worker.components:Hub", "celery.worker.components:Pool"}
+
+    def register_with_event_loop(self, worker: Any, hub: Any) -> None:
+        hub.call_repeatedly(1.0, worker.pool.maintain_pool)
 
 
 def _hub_key(backend: RedisBackend, task_id: str) -> bytes:
@@ -238,13 +258,3 @@ def _persist(backend: RedisBackend, work: Callable[[], _T]) -> _T:
     """Tries it again while Redis is away, like Celery does for results."""
     result: _T = backend.ensure(work, ())
     return result
-
-
-def _user_headers(headers: Mapping[str, Any] | None) -> dict[str, Any]:
-    if headers is None:
-        return {}
-    exact = headers.get(_HEADERS)
-    if isinstance(exact, str):
-        return dict(json.loads(exact))
-    ours = {_ATTEMPTS, *_OF_BROKERS}
-    return {name: value for name, value in headers.items() if name not in ours}
