@@ -33,10 +33,13 @@ from typing import Any, TypeVar, Union
 
 from celery import Celery, Task, bootsteps
 from celery.backends.redis import RedisBackend
+from celery.utils.log import get_logger
+from celery.worker.request import Request
 
 __all__ = ["HubTask", "Json", "WorkerLost", "configure"]
 
 _T = TypeVar("_T")
+_log = get_logger(__name__)
 
 #: What JSON can carry. NaN and the infinities are no JSON.
 Json = Union[None, bool, int, float, str, Sequence["Json"], Mapping[str, "Json"]]
@@ -73,12 +76,33 @@ class _Run:
     reports: int = 0
 
 
+class _HubRequest(Request):  # type: ignore[misc]  # Celery has no types
+    """A message in the worker's main process, which sees its pool's processes die."""
+
+    def reject(self, requeue: bool = False) -> None:
+        """Gives the message back to its queue; one that nobody would count there, as a new message with the count."""
+        if requeue and not self.acknowledged and not isinstance(self.task.backend, RedisBackend):
+            try:
+                self._send_again()
+            except Exception:
+                _log.exception("task %s goes back to its queue uncounted", self.id)
+            else:
+                self.acknowledge()
+                return
+        super().reject(requeue=requeue)
+
+    def _send_again(self) -> None:
+        context = self._context
+        context.headers = {**_user_headers(context), _ATTEMPTS: _attempt_by_message(context)}
+        self.task.signature_from_request(context, retries=context.retries).apply_async()
+
+
 class HubTask(Task):  # type: ignore[misc]  # Celery has no types
     """A task that a hub can follow: it counts attempts, reports progress, and survives the loss of its worker.
 
     * A task whose worker process dies runs again (``acks_late``, ``reject_on_worker_lost``), at most ``max_losses``
-      times; once more and it is FAILURE with :class:`WorkerLost`. Without Redis as result backend this needs quorum
-      queues: a classic queue does not count, so there a task that kills every worker is never given up.
+      times; once more and it is FAILURE with :class:`WorkerLost`. Where the results are not in Redis, the death of a
+      whole worker, main process included, is counted by quorum queues only; a classic queue knows of one at most.
     * Before it runs, its state is STARTED with ``{"pid", "hostname", "attempt"}``, whatever ``task_track_started`` is.
     * Time limits and ``revoke(terminate=True)`` end it in the prefork pool only.
 
@@ -86,6 +110,7 @@ class HubTask(Task):  # type: ignore[misc]  # Celery has no types
     """
 
     abstract = True
+    Request = _HubRequest
     acks_late = True
     reject_on_worker_lost = True
     #: :meth:`before_start` publishes STARTED itself, with the attempt; Celery's would only double it.
@@ -171,12 +196,10 @@ class HubTask(Task):  # type: ignore[misc]  # Celery has no types
         """Makes the run of the current request. Counts it, so it is called once a request."""
         request = self.request
         attempt = self._count()
-        # A retry takes the request's headers along; what the broker said of this message must not go with them.
-        kept = {name: value for name, value in (request.headers or {}).items() if name not in _OF_BROKERS}
-        run = _Run(attempt, {name: value for name, value in kept.items() if name != _ATTEMPTS})
-        if not isinstance(self.backend, RedisBackend):
-            kept[_ATTEMPTS] = attempt
-        request.headers = kept
+        headers = _user_headers(request)
+        # A retry takes these along: without what the broker said of this message, which is not true of the next one.
+        request.headers = headers if isinstance(self.backend, RedisBackend) else {**headers, _ATTEMPTS: attempt}
+        run = _Run(attempt, headers)
         request.hub_run = run
         return run
 
@@ -185,14 +208,9 @@ class HubTask(Task):  # type: ignore[misc]  # Celery has no types
         retries = int(request.retries or 0)
         if request.called_directly or request.is_eager:
             return 1 + retries
-        delivery = request.delivery_info or {}
-        redelivered = bool(delivery.get("redelivered"))
         if isinstance(self.backend, RedisBackend):
-            return _count_in_redis(self.backend, request.id, again=redelivered or retries > 0)
-        headers = request.headers or {}
-        # A retry is a message of its own, which the broker counts from the start.
-        before = int(headers.get(_ATTEMPTS, retries))
-        return before + 1 + int(headers.get("x-delivery-count", redelivered))
+            return _count_in_redis(self.backend, request.id, again=retries > 0 or _is_redelivered(request))
+        return _attempt_by_message(request)
 
     def _uncount(self, run: _Run) -> None:
         """Takes back an attempt that does not run."""
@@ -228,6 +246,23 @@ class _PoolWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has n
 
     def register_with_event_loop(self, worker: Any, hub: Any) -> None:
         hub.call_repeatedly(1.0, worker.pool.maintain_pool)
+
+
+def _user_headers(request: Any) -> dict[str, Any]:
+    headers = request.headers or {}
+    return {name: value for name, value in headers.items() if name != _ATTEMPTS and name not in _OF_BROKERS}
+
+
+def _is_redelivered(request: Any) -> bool:
+    return bool((request.delivery_info or {}).get("redelivered"))
+
+
+def _attempt_by_message(request: Any) -> int:
+    """What a message tells of its attempt, where nothing counts it."""
+    headers = request.headers or {}
+    # A retry is a message of its own, which the broker counts from the start.
+    before = int(headers.get(_ATTEMPTS, request.retries or 0))
+    return before + 1 + int(headers.get("x-delivery-count", _is_redelivered(request)))
 
 
 def _hub_key(backend: RedisBackend, task_id: str) -> bytes:
