@@ -3,6 +3,7 @@ import { withDeadline } from '../core/deadline.js';
 import { HubError, type HubErrorOptions } from '../core/errors.js';
 import type { StoreLogger } from '../embedded/store-logger.js';
 import { disconnected, faultText, redisError } from './redis.errors.js';
+import { clientBeside, clusterOptions, isCluster } from './redis.given.js';
 import type { RedisOptions, RedisTlsOptions } from './redis.options.js';
 
 /** A client of one server, or of a cluster. */
@@ -30,6 +31,8 @@ export class RedisClients {
     private readonly connectionName: string,
     private readonly logger: StoreLogger,
     private readonly source: HubErrorOptions,
+    /** A connection of the application's that leads to the server, in place of what the options say of it. */
+    private readonly given?: object,
   ) {
     const { commandTimeout } = options;
     // A socket that went silent is given up: TCP would hold on to it for a quarter of an hour.
@@ -77,10 +80,16 @@ export class RedisClients {
     if (!this.up) throw disconnected(this.fault, this.source);
   }
 
+  /** A further connection like {@link patient}, for what one alone can do: a subscription, a blocking read. */
+  duplicate(): RedisClient {
+    // Cluster and Redis have the method alike, with options of their own.
+    return (this.patient as Redis).duplicate();
+  }
+
   /** The duplicate that carries `connectionName`. */
   named(connectionName: string): RedisClient | undefined {
     const nameOf = (client: RedisClient): string | undefined =>
-      client instanceof Cluster ? client.options.redisOptions?.connectionName : client.options.connectionName;
+      isCluster(client) ? client.options.redisOptions?.connectionName : client.options.connectionName;
     return [...this.#all].find((client) => nameOf(client) === connectionName);
   }
 
@@ -99,22 +108,16 @@ export class RedisClients {
 
   #client(own: ClientOptions): RedisClient {
     const { url, host, port, sentinel, cluster, connectTimeout } = this.options;
-    const common: ClientOptions = {
+    const ways: ClientOptions = {
       ...own,
-      ...login(this.options),
-      ...tlsOptions(this.options),
       connectTimeout,
       connectionName: this.connectionName,
       lazyConnect: true,
       retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), 2_000),
     };
-    if (cluster !== undefined) {
-      const { enableOfflineQueue = true, retryStrategy, ...redisOptions } = common;
-      const retry = (times: number): number => retryStrategy?.(times) as number;
-      return this.#own(
-        new Cluster(cluster, { redisOptions, enableOfflineQueue, lazyConnect: true, clusterRetryStrategy: retry }),
-      );
-    }
+    if (this.given !== undefined) return this.#own(clientBeside(this.given, ways));
+    const common: ClientOptions = { ...ways, ...login(this.options), ...tlsOptions(this.options) };
+    if (cluster !== undefined) return this.#own(new Cluster(cluster, clusterOptions(common)));
     if (sentinel !== undefined) {
       const { nodes, name, username, password } = sentinel;
       return this.#own(
@@ -136,9 +139,15 @@ export class RedisClients {
     client.on('error', (error: unknown) => this.#failed(error));
     client.on('ready', () => this.#worked(client));
     client.on('end', () => this.#all.delete(client));
+    // BullMQ ends a blocking connection that hangs, and connects the same client again.
+    client.on('connecting', () => this.#keep(client));
+    this.#keep(client);
+    return client;
+  }
+
+  #keep(client: RedisClient): void {
     this.#all.add(client);
     if (this.#closed) client.disconnect();
-    return client;
   }
 
   #failed(error: unknown): void {
@@ -158,7 +167,7 @@ export class RedisClients {
 
 /** Whether a client can send. A client of a cluster is `connect` where one of a server is `ready`. */
 export function isUp(client: RedisClient): boolean {
-  return client.status === 'ready' || (client instanceof Cluster && client.status === 'connect');
+  return client.status === 'ready' || (isCluster(client) && client.status === 'connect');
 }
 
 function login({ username, password, db }: RedisOptions): ClientOptions {

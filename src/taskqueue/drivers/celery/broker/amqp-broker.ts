@@ -1,0 +1,247 @@
+import type { Options } from 'amqplib';
+import { AmqpLink, AmqpPublisher, AmqpRpc, type AmqpMessage, type AmqpOptions } from '../../../../amqp/index.js';
+import { HubError, type HubErrorOptions } from '../../../../core/errors.js';
+import type { JsonObject } from '../../../../core/json.js';
+import type { StoreLogger } from '../../../../embedded/store-logger.js';
+import type { CeleryOptions } from '../celery.options.js';
+import type { TaskMessage } from '../message/task-message.js';
+import { AmqpInbox, type InboxSpec } from './amqp-inbox.js';
+import { AmqpQueues } from './amqp-queues.js';
+import type {
+  CeleryBroker,
+  ControlCall,
+  ControlCommand,
+  ControlReply,
+  RoutedTask,
+  TaskPublishOptions,
+} from './celery-broker.js';
+import { CELERYEV, ControlReplies, parsed, PIDBOX, REPLY_PIDBOX } from './control-replies.js';
+
+/** How long answers wait in the queue, and how long it lives without a consumer, in ms; as Python has them. */
+const REPLY_QUEUE = { messageTtl: 300_000, expires: 10_000 };
+/** The same for events. */
+const EVENT_QUEUE = { messageTtl: 5_000, expires: 60_000 };
+
+/** Celery over RabbitMQ, on two connections: an alarm of the broker freezes the one that publishes. */
+export class AmqpBroker implements CeleryBroker {
+  readonly transport = 'amqp';
+  readonly #publish: AmqpLink;
+  readonly #consume: AmqpLink;
+  readonly #publisher: AmqpPublisher;
+  readonly #rpc: AmqpRpc;
+  readonly #queues: AmqpQueues;
+  readonly #replies = new ControlReplies();
+  readonly #replyInbox: AmqpInbox;
+  readonly #inboxes = new Set<AmqpInbox>();
+  #pidbox: Promise<unknown> | undefined;
+
+  constructor(
+    amqp: AmqpOptions,
+    private readonly options: CeleryOptions,
+    private readonly logger: StoreLogger,
+    private readonly source: HubErrorOptions,
+  ) {
+    this.#publish = new AmqpLink(amqp, 'publish', logger, source);
+    this.#consume = new AmqpLink(amqp, 'consume', logger, source);
+    this.#publisher = new AmqpPublisher(this.#publish, amqp, source);
+    this.#rpc = new AmqpRpc(this.#consume, amqp.connectTimeout, source);
+    this.#queues = new AmqpQueues(this.#consume, this.#rpc, options, source);
+    const { queue, oid } = this.#replies;
+    this.#replyInbox = this.inbox(
+      {
+        queue,
+        options: { durable: false, exclusive: true, autoDelete: true, ...REPLY_QUEUE },
+        bindings: [{ exchange: REPLY_PIDBOX, type: 'direct', durable: false, routingKey: oid }],
+      },
+      (content, { headers }) => this.#replies.deliver(headers?.['ticket'], content.toString()),
+    );
+    // Broker restarts take exchanges that are not durable.
+    this.#consume.listen({ down: () => (this.#pidbox = undefined) });
+  }
+
+  async open(): Promise<void> {
+    try {
+      await Promise.all([this.#publish.open(), this.#consume.open()]);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** A queue of this plugin's own on the connection that consumes. */
+  inbox(
+    spec: InboxSpec,
+    onMessage: (content: Buffer, properties: { headers?: Record<string, unknown>; correlationId?: unknown }) => void,
+    onAttached: () => void = () => undefined,
+  ): AmqpInbox {
+    const inbox = new AmqpInbox(
+      this.#consume,
+      spec,
+      ({ content, properties }) => onMessage(content, properties as { headers?: Record<string, unknown> }),
+      { timeout: this.options.amqp.connectTimeout, logger: this.logger, source: this.source, onAttached },
+    );
+    this.#inboxes.add(inbox);
+    return inbox;
+  }
+
+  async publish(tasks: readonly RoutedTask[], { signal, operation }: TaskPublishOptions): Promise<void> {
+    const missing = new Map(
+      tasks.filter(({ route }) => !this.#queues.isReady(route)).map(({ route }) => [route.queue, route]),
+    );
+    for (const route of missing.values()) await this.#ensure(route, operation);
+    const options = { timeout: this.options.publishTimeout, ...(signal === undefined ? {} : { signal }) };
+    const messages = tasks.map((task) => this.#message(task));
+    const [single] = messages;
+    if (single !== undefined && messages.length === 1) {
+      await this.#publisher.publish(single, options).catch((error: unknown) => this.#failed(error, tasks));
+      return;
+    }
+    const { error, sent } = await this.#publisher.publishAll(messages, options);
+    if (error !== undefined) this.#failed(error, tasks, sent);
+  }
+
+  async cast(command: ControlCommand): Promise<void> {
+    await this.#command(this.#replies.commandBody(command));
+  }
+
+  async call(command: ControlCommand, onReply: (reply: ControlReply) => void): Promise<ControlCall> {
+    await this.#replyInbox.attach();
+    const { ticket, end } = this.#replies.listen(onReply);
+    try {
+      const heard = await this.#command(this.#replies.commandBody(command, ticket));
+      return { workers: heard ? undefined : 0, end };
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  async events(onEvent: (body: unknown) => void): Promise<() => Promise<void>> {
+    const inbox = this.inbox(
+      {
+        queue: `celeryev.${this.#replies.oid}.${this.#inboxes.size}`,
+        options: { durable: false, exclusive: true, autoDelete: true, ...EVENT_QUEUE },
+        bindings: [{ exchange: CELERYEV, type: 'topic', durable: true, routingKey: '#' }],
+      },
+      (content) => onEvent(parsed(content.toString())),
+    );
+    const end = async (): Promise<void> => {
+      this.#inboxes.delete(inbox);
+      await inbox.close();
+    };
+    try {
+      await inbox.attach();
+    } catch (error) {
+      await end();
+      throw error;
+    }
+    return end;
+  }
+
+  async check(): Promise<JsonObject> {
+    for (const [link, what] of [
+      [this.#consume, 'consuming'],
+      [this.#publish, 'publishing'],
+    ] as const) {
+      if (link.up) continue;
+      throw new HubError(
+        'UNAVAILABLE',
+        `the ${what} connection is down: ${link.fault ?? 'not connected'}.`,
+        this.source,
+      );
+    }
+    // Exists in every virtual host; an answer shows that the broker works and not only its socket.
+    await this.#rpc.run('healthCheck', (channel) => channel.checkExchange('amq.direct'));
+    const { blocked } = this.#publish;
+    return {
+      unconfirmed: this.#publisher.pending,
+      ...(blocked === undefined ? {} : { blocked, degraded: true }),
+    };
+  }
+
+  async flush(ms: number): Promise<void> {
+    await this.#publisher.flush(ms);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#inboxes].map((inbox) => inbox.close()));
+    this.#queues.close();
+    await this.#publisher.close();
+    await this.#rpc.close();
+    await Promise.all([this.#publish.close(), this.#consume.close()]);
+  }
+
+  async #ensure(route: RoutedTask['route'], operation: string): Promise<void> {
+    if (!this.#consume.up && this.options.amqp.whileDisconnected === 'wait') {
+      await this.#consume.whenUp(this.options.publishTimeout);
+    }
+    try {
+      await this.#queues.ensure(route);
+    } catch (error) {
+      if (!HubError.is(error)) throw error;
+      throw new HubError(error.code, error.message, { ...this.source, operation, cause: error });
+    }
+  }
+
+  #message({ message, route }: RoutedTask): AmqpMessage {
+    const { taskId, headers, body, replyTo } = message;
+    const properties: Options.Publish = {
+      headers,
+      correlationId: taskId,
+      // By it a message is known that is sent again after a lost confirm.
+      messageId: taskId,
+      contentType: 'application/json',
+      contentEncoding: 'utf-8',
+      persistent: true,
+      ...(replyTo === '' ? {} : { replyTo }),
+      ...this.#priority(message),
+    };
+    return { exchange: route.exchange, routingKey: route.routingKey, content: Buffer.from(body), properties };
+  }
+
+  #priority({ priority }: TaskMessage): { priority?: number } {
+    const { maxPriority } = this.options;
+    if (maxPriority === undefined) return {};
+    return { priority: maxPriority >= 9 ? priority : Math.round((priority * maxPriority) / 9) };
+  }
+
+  #failed(error: unknown, tasks: readonly RoutedTask[], sent?: number): never {
+    if (HubError.is(error, 'NOT_FOUND')) {
+      for (const { route } of tasks) if (route.queue !== undefined) this.#queues.forget(route.queue);
+    }
+    if (!HubError.is(error) || sent === undefined) throw error;
+    throw new HubError(error.code, error.message, {
+      ...this.source,
+      cause: error,
+      details: { ...error.details, sent },
+    });
+  }
+
+  /** Sends a command to all workers. `false`: there is none. */
+  async #command(body: string): Promise<boolean> {
+    this.#pidbox ??= this.#rpc.run('control', (channel) =>
+      channel.assertExchange(PIDBOX, 'fanout', { durable: false }),
+    );
+    try {
+      await this.#pidbox;
+    } catch (error) {
+      this.#pidbox = undefined;
+      throw error;
+    }
+    const properties: Options.Publish = {
+      messageId: this.#replies.oid,
+      contentType: 'application/json',
+      contentEncoding: 'utf-8',
+      headers: { clock: 1, expires: Date.now() / 1_000 + 60 },
+    };
+    try {
+      const message = { exchange: PIDBOX, routingKey: '', content: Buffer.from(body), properties };
+      await this.#publisher.publish(message, { timeout: Math.min(this.options.publishTimeout, 5_000) });
+      return true;
+    } catch (error) {
+      // No worker's queue is bound.
+      if (HubError.is(error, 'NOT_FOUND')) return false;
+      throw error;
+    }
+  }
+}
