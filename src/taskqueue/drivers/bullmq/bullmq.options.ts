@@ -21,6 +21,11 @@ export interface WorkedQueueOptions {
 
 /** Options of the driver `taskqueue/bullmq`. */
 export interface BullMQOptions extends RedisOptions {
+  /**
+   * Takes connection and prefix from the application's `BullModule.forRoot` of `@nestjs/bullmq`: `true`, or the `configKey`
+   * that it was given. In place of `url`, `host` and all else that says where Redis is; a `prefix` given beside it counts.
+   */
+  sharedConfig?: true | string;
   /** In front of all keys, as `prefix` of BullMQ. On a cluster it needs a hash tag. Default `bull`, there `{bull}`. */
   prefix: string;
   /** Queue of tasks that name none. Default `default`. */
@@ -55,7 +60,7 @@ export interface BullMQOptions extends RedisOptions {
 }
 
 /** {@link BullMQOptions} as they are given; what is left out has its default. */
-export type BullMQPluginOptions = Partial<BullMQOptions>;
+export type BullMQPluginOptions = Partial<Omit<BullMQOptions, 'sharedConfig'>>;
 
 const ms = () => Joi.number().integer().min(1).max(MAX_TIMER_MS);
 const count = () => Joi.number().integer().min(1);
@@ -69,19 +74,38 @@ const workedQueue = Joi.object<WorkedQueueOptions>({
   }).description('How many tasks of the queue start in a time, over all processes.'),
 });
 
+/** A default that holds unless the application's configuration takes its place. */
+const unlessShared =
+  <T>(fallback: T) =>
+  ({ sharedConfig }: Pick<BullMQOptions, 'sharedConfig'>): T | undefined =>
+    sharedConfig === undefined ? fallback : undefined;
+
 /** Joi schema of {@link BullMQOptions}. */
 export const bullmqSchema = Joi.object<BullMQOptions>({
+  // First: the defaults of others depend on it.
+  sharedConfig: Joi.alternatives(Joi.valid(true), Joi.string().min(1))
+    .empty(Joi.valid(false))
+    .description(
+      'Takes connection and prefix from BullModule.forRoot of @nestjs/bullmq: true, or its configKey. ' +
+        'Instead of url, host, port and all else that says where Redis is.',
+    ),
   ...redisKeys,
+  host: redisKeys.host
+    .default(unlessShared('localhost'))
+    .description('Name or address of the server. Default localhost.'),
+  port: redisKeys.port.default(unlessShared(6379)).description('Port of the server. Default 6379.'),
   prefix: Joi.string()
     .pattern(/^[A-Za-z0-9_.:{}-]{1,128}$/)
-    .default('bull')
+    .default(unlessShared('bull'))
     .when('cluster', {
       is: Joi.exist(),
       then: Joi.string()
         .pattern(/\{[^}]+\}/, 'on a cluster it needs a hash tag, e.g. {bull}')
         .default('{bull}'),
     })
-    .description('In front of all keys, as prefix of BullMQ. On a cluster it needs a hash tag; default {bull} there.'),
+    .description(
+      'In front of all keys, as prefix of BullMQ. Default bull. On a cluster it needs a hash tag; default {bull} there.',
+    ),
   defaultQueue: Joi.string().pattern(queueName).default('default').description('Queue of tasks that name none.'),
   queues: Joi.object()
     .pattern(Joi.string().pattern(queueName), workedQueue.empty(null).default({}))
@@ -121,4 +145,9 @@ export const bullmqSchema = Joi.object<BullMQOptions>({
     .min(0)
     .default(5_000)
     .description('ms between the abort signal and the end of a worker thread.'),
-}).oxor('url', 'sentinel', 'cluster');
+})
+  .oxor('url', 'sentinel', 'cluster')
+  .without('sharedConfig', ['url', 'host', 'port', 'username', 'password', 'db', 'tls', 'sentinel', 'cluster'])
+  .messages({
+    'object.without': '{{#peer}} is given beside sharedConfig, which takes the connection from BullModule: keep one',
+  });

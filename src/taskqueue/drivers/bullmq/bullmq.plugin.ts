@@ -50,10 +50,21 @@ export class BullMQPlugin extends TaskQueuePlugin {
   readonly #logger = new StoreLogger('BullMQ');
   #session: BullMQSession | undefined;
 
-  /** @param options what is left out gets its default; `CONFIG_INVALID` for a wrong value */
-  constructor(options: BullMQPluginOptions = {}) {
+  /**
+   * @param options what is left out gets its default; `CONFIG_INVALID` for a wrong value
+   * @param given options of ioredis, or a client of it, that lead to Redis in place of what the options say of it; the
+   * client is duplicated, not used
+   */
+  constructor(
+    options: BullMQPluginOptions = {},
+    private readonly given?: object,
+  ) {
     super();
     this.#options = validateOptions(bullmqSchema, options, { what: 'config', ...this.source() });
+    if (this.#options.sharedConfig !== undefined) {
+      const text = 'sharedConfig is for the Nest module, which finds BullModule.forRoot; here give a url or a host.';
+      throw new HubError('CONFIG_INVALID', text, this.source());
+    }
     this.supports = Object.freeze({
       inProcess: true,
       dedup: true,
@@ -126,16 +137,19 @@ export class BullMQPlugin extends TaskQueuePlugin {
     checkTimeout(timeout, source);
     throwIfAborted(signal, source);
     const deadline = Date.now() + timeout;
-    const wait = new TaskWait(session, taskId, source, signal);
+    const wait = new TaskWait(session, taskId, source, signal, 'end');
     try {
       for (;;) {
+        const told = wait.takeResult();
+        if (told !== undefined) return told.value as T;
         const left = Math.max(0, deadline - Date.now());
         const late = (): HubError => this.error('TIMEOUT', 'getResult', `Redis did not answer within ${timeout} ms.`);
-        // The first look gets its time also with a timeout of 0: it is what the caller asks for.
-        const record = await withDeadline(wait.look(), Math.max(left, FIRST_LOOK), late, signal);
+        // The last look is what the error tells; it gets its time also with a timeout of 0.
+        const look = wait.look(left === 0 ? 'all' : 'end');
+        const record = await withDeadline(look, Math.max(left, FIRST_LOOK), late, signal);
         const gone = record === undefined && wait.fault === undefined && session.store.knew(taskId);
         if (isFinal(record) || gone) return this.#result(taskId, record) as T;
-        if (Date.now() >= deadline) throw this.#timeout(session, taskId, timeout, record, wait.fault);
+        if (left === 0) throw this.#timeout(session, taskId, timeout, record, wait.fault);
         await wait.changed(deadline - Date.now());
       }
     } finally {
@@ -178,7 +192,7 @@ export class BullMQPlugin extends TaskQueuePlugin {
   }
 
   protected override async onInitialize(): Promise<void> {
-    this.#session = await BullMQSession.open(this.#options, this.#logger, this.source());
+    this.#session = await BullMQSession.open(this.#options, this.#logger, this.source(), this.given);
   }
 
   protected override async onDrain(): Promise<void> {

@@ -38,9 +38,17 @@ export class BullMQSession {
     this.threads = new RunSlots('threads', new ThreadPool(source), options.workerThreads);
   }
 
-  /** Connects. Leaves nothing open when it rejects. */
-  static async open(options: BullMQOptions, logger: StoreLogger, source: HubErrorOptions): Promise<BullMQSession> {
-    const clients = new RedisClients(options, `${options.prefix}:hub`, logger, source);
+  /**
+   * Connects. Leaves nothing open when it rejects.
+   * @param given a connection of the application's that leads to Redis, in place of what the options say of it
+   */
+  static async open(
+    options: BullMQOptions,
+    logger: StoreLogger,
+    source: HubErrorOptions,
+    given?: object,
+  ): Promise<BullMQSession> {
+    const clients = new RedisClients(options, `${options.prefix}:hub`, logger, source, given);
     await clients.open();
     const session = new BullMQSession(clients, options, logger, source);
     await session.#checkServer();
