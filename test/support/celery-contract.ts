@@ -92,7 +92,8 @@ export class CeleryContractTarget {
   #plugin(options: CeleryPluginOptions): CeleryPlugin {
     const { broker: brokerUrl, backend: backendUrl } = this.#addresses;
     const prefixes = { keyPrefix: this.#prefix, brokerKeyPrefix: this.#prefix };
-    return new CeleryPlugin({ brokerUrl, backendUrl, ...prefixes, ...this.transports.options, ...options });
+    const results = this.transports.backend === 'rpc' ? { resultQueue: 'results' } : {};
+    return new CeleryPlugin({ brokerUrl, backendUrl, ...prefixes, ...results, ...this.transports.options, ...options });
   }
 
   #hire(queues: readonly string[], concurrency: number): Promise<CeleryWorker> {

@@ -36,6 +36,11 @@ export interface CeleryOptions {
   brokerUrl: string | readonly string[];
   /** Where results are, as Celery's `result_backend`: `redis(s)://…`, `sentinel://…`, or `rpc://` (with RabbitMQ only). */
   backendUrl: string;
+  /**
+   * With `rpc://`: name of the queue of results, for this process alone. Results that come while it restarts are kept there.
+   * Default: one of its own, which ends with it.
+   */
+  resultQueue?: string;
   /** Name of the application, in the origin of tasks and the names of connections. Default `experiment-hub`. */
   appName: string;
   /** Connections to RabbitMQ. */
@@ -155,6 +160,9 @@ export const celerySchema = Joi.object<CeleryOptions>({
   backendUrl: url(backendUrlFault)
     .default('redis://localhost:6379/0')
     .description("Where results are, as Celery's result_backend: redis(s)://, sentinel://, or rpc:// (RabbitMQ only)."),
+  resultQueue: queueName().description(
+    'With rpc://: name of the queue of results, for this process alone; what comes while it restarts is kept there.',
+  ),
   appName: Joi.string()
     .max(100)
     .default('experiment-hub')

@@ -13,6 +13,8 @@ const CLOSE_MS = 1_000;
 export interface InboxSpec {
   queue: string;
   options: Options.AssertQueue;
+  /** Whether it stays when the inbox is closed. Default: it is deleted. */
+  kept?: boolean;
   bindings: readonly { exchange: string; type: 'direct' | 'topic'; durable: boolean; routingKey: string }[];
 }
 
@@ -55,7 +57,7 @@ export class AmqpInbox {
     await withDeadline(this.#attaching, timeout, late);
   }
 
-  /** Stops consuming, and deletes the queue. Never rejects. */
+  /** Stops consuming, and deletes the queue unless it is kept. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#unlisten();
@@ -63,10 +65,8 @@ export class AmqpInbox {
     const channel = this.#channel;
     this.#channel = undefined;
     if (channel === undefined) return;
-    const gone = channel
-      .deleteQueue(this.spec.queue)
-      .then(() => channel.close())
-      .catch(() => undefined);
+    const deleted = this.spec.kept === true ? Promise.resolve() : channel.deleteQueue(this.spec.queue);
+    const gone = deleted.then(() => channel.close()).catch(() => undefined);
     await withDeadline(gone, CLOSE_MS).catch(() => undefined);
   }
 

@@ -1,7 +1,5 @@
+import { HubError, type HubErrorOptions } from '../../../../core/errors.js';
 import type { JsonObject, JsonValue } from '../../../../core/json.js';
-
-/** Header with all headers of the user, as JSON text: any name is possible there. The Python helper reads it. */
-export const HUB_HEADERS = 'hub-headers';
 
 /**
  * Headers of protocol 2, and the attributes of a task's request, which a header of the same name would replace.
@@ -13,35 +11,40 @@ const RESERVED: ReadonlySet<string> = new Set([
   ...['stamped_headers', 'stamps', 'compression', 'redelivered', 'args', 'kwargs', 'headers', 'properties', 'chain'],
   ...['chord', 'callbacks', 'errbacks', 'called_directly', 'correlation_id', 'delivery_info', 'hostname', 'is_eager'],
   ...['loglevel', 'logfile', 'reply_to', 'taskset', 'utc', 'as_execution_options', 'update', 'clear', 'get'],
-  ...['children', 'cast', 'errors', 'timeouts', 'CC', 'BCC'],
+  ...['children', 'CC', 'BCC'],
 ]);
 
-/** Of Python's own attributes, of the broker, and of the hub. */
+/** Of Python's own attributes, of the broker, and of the hub's Python helper. */
 const RESERVED_PREFIX = /^(_|x-|hub-)/;
 /** Bytes of a name in an AMQP table. */
 const MAX_NAME = 255;
 
 /**
- * The headers of a user as they go into a message: all of them as JSON text, and beside it those that cannot be taken for
- * one of Celery's or the broker's own, for tasks that read `self.request.headers`.
- * @param json what the user gave
+ * Throws `INVALID_ARGUMENT` for a header that Celery or the broker would take for one of its own, and for a name that AMQP
+ * cannot carry; at any depth, since the broker reads nested tables too.
  */
-export function userHeaders(json: string): JsonObject {
-  const own = JSON.parse(json) as JsonObject;
-  const plain = Object.entries(own).filter(
-    ([name, value]) => !RESERVED.has(name) && !RESERVED_PREFIX.test(name) && isCarried(name) && isTable(value),
-  );
-  return { ...Object.fromEntries(plain), [HUB_HEADERS]: json };
+export function checkTaskHeaders(headers: JsonObject, source: HubErrorOptions): void {
+  for (const name of Object.keys(headers)) {
+    if (!RESERVED.has(name) && !RESERVED_PREFIX.test(name)) continue;
+    const text = `the header ${JSON.stringify(name)} is one of Celery's or the broker's own: give yours another name.`;
+    throw new HubError('INVALID_ARGUMENT', text, source);
+  }
+  checkNames(headers, source);
 }
 
-function isCarried(name: string): boolean {
-  // amqplib reads an object with the key `!` as a typed value.
-  return name !== '' && name !== '!' && name !== '__proto__' && Buffer.byteLength(name) <= MAX_NAME;
-}
-
-/** Whether AMQP can carry a value within a table. */
-function isTable(value: JsonValue): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  if (Array.isArray(value)) return value.every(isTable);
-  return Object.entries(value).every(([name, inner]) => isCarried(name) && isTable(inner));
+function checkNames(value: JsonValue, source: HubErrorOptions): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) {
+    for (const item of value) checkNames(item, source);
+    return;
+  }
+  for (const [name, inner] of Object.entries(value)) {
+    // amqplib reads an object with the key `!` as a typed value.
+    if (name === '' || name === '!' || name === '__proto__' || Buffer.byteLength(name) > MAX_NAME) {
+      const shown = JSON.stringify(name.slice(0, 40));
+      const text = `the name ${shown} within the headers cannot be carried: 1 to ${MAX_NAME} bytes, and not "!".`;
+      throw new HubError('INVALID_ARGUMENT', text, source);
+    }
+    checkNames(inner, source);
+  }
 }

@@ -2,7 +2,7 @@ import type { HubErrorOptions } from '../../../../core/errors.js';
 import type { JsonObject, JsonValue } from '../../../../core/json.js';
 import type { NormalizedSubmission } from '../../../taskqueue.validation.js';
 import { checkForKombu } from './kombu-json.js';
-import { userHeaders } from './task-headers.js';
+import { checkTaskHeaders } from './task-headers.js';
 import { wireTime } from './wire-time.js';
 
 /** A task as Celery's message protocol 2 has it, for any broker. https://docs.celeryq.dev/en/stable/internals/protocol.html */
@@ -62,7 +62,7 @@ const MAX_REPR = 1_024;
 
 /**
  * The only place where task messages are made: one that is malformed ends the Python worker that takes it. Throws
- * `PAYLOAD_INVALID` for what a worker could not take.
+ * `PAYLOAD_INVALID` and `INVALID_ARGUMENT` for what a worker could not take.
  * @param now ms since 1970, that of the submission's check
  */
 export function taskMessage(
@@ -101,7 +101,9 @@ export function taskMessage(
   };
   if (task.headers !== '{}') {
     checkForKombu(task.headers, `the headers of task "${name}"`, source);
-    Object.assign(headers, userHeaders(task.headers));
+    const own = JSON.parse(task.headers) as JsonObject;
+    checkTaskHeaders(own, source);
+    Object.assign(headers, own);
   }
   const embed = extras.embed === undefined ? NO_EMBED : embedText(extras.embed, what, source);
   return { taskId, headers, body: `[${args},${kwargs},${embed}]`, priority, replyTo: style.replyTo };

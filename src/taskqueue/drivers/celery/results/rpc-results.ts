@@ -23,21 +23,23 @@ interface KnownResult {
  */
 export class RpcResults implements ResultBackend {
   readonly durable = false;
-  readonly replyTo = randomUUID();
+  readonly replyTo: string;
   readonly #listeners = new ResultListeners();
   readonly #known = new Map<string, KnownResult>();
   readonly #inbox: AmqpInbox;
 
   constructor(
     broker: AmqpBroker,
-    options: Pick<CeleryOptions, 'resultExpires'>,
+    options: Pick<CeleryOptions, 'resultExpires' | 'resultQueue'>,
     private readonly source: HubErrorOptions,
   ) {
+    this.replyTo = options.resultQueue ?? randomUUID();
     this.#inbox = broker.inbox(
       {
         queue: this.replyTo,
         // Durable and not exclusive, so that results are kept while the connection is lost, and the broker restarts.
         options: { durable: true, autoDelete: false, expires: options.resultExpires },
+        kept: options.resultQueue !== undefined,
         bindings: [],
       },
       (content) => this.#heard(content.toString()),
