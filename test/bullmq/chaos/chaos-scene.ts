@@ -9,11 +9,11 @@ import { BullMQRoom } from '../../support/bullmq-room.js';
 import { LeashedProcess } from '../../support/leashed-process.js';
 import { RedisServer } from '../../support/redis-server.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
-import { CHAOS_OPTIONS, FAULT_MS, FREEZE_MS, TASK } from './chaos-size.js';
+import { CHAOS_OPTIONS, FAULT_MS, FREEZE_MS, RETURN_MS, TASK } from './chaos-size.js';
 import { doubling } from './chaos-task.js';
 import { FaultLog } from './fault-log.js';
-import { readLedgerFiles } from './ledger-file.js';
-import { TaskLedger } from './task-ledger.js';
+import { lastLines } from './ledger-file.js';
+import { redisAnswers } from './redis-truth.js';
 
 const CHILD = fileURLToPath(new URL('worker.child.ts', import.meta.url));
 /** Most time until the workers are there, in ms. */
@@ -41,6 +41,7 @@ export class ChaosScene {
   readonly faults = new FaultLog();
   readonly #workers = new Map<string, LeashedProcess>();
   #hired = 0;
+  #silent = false;
 
   private constructor(
     readonly server: RedisServer,
@@ -74,17 +75,25 @@ export class ChaosScene {
     }
   }
 
+  /** Whether Redis answers where the application looks for it. */
+  async reachable(): Promise<boolean> {
+    return !this.#silent && redisAnswers(this.proxy.port);
+  }
+
   /** Names in the ledger of those that work now. */
   get workers(): string[] {
     return [HUB, ...this.#workers.keys()];
   }
 
-  /** Lets one happen from its begin to its end. */
-  async suffer(fault: ChaosFault): Promise<void> {
+  /** Lets one happen from its begin until everybody works again; resolves to how long that took after its end, in ms. */
+  async suffer(fault: ChaosFault): Promise<number> {
     const noted = this.faults.begin(fault.kind, fault.hits());
     await fault.run();
+    noted.ended = Date.now();
+    await this.#working(noted.ended);
     noted.over = Date.now();
     await fault.after?.();
+    return noted.over - noted.ended;
   }
 
   /** One of each kind. */
@@ -154,8 +163,10 @@ export class ChaosScene {
 
   async #silence(): Promise<void> {
     this.proxy.freeze();
+    this.#silent = true;
     // Longer than calls wait.
     await pause(FAULT_MS + CHAOS_OPTIONS.commandTimeout);
+    this.#silent = false;
     this.proxy.thaw();
   }
 
@@ -173,9 +184,15 @@ export class ChaosScene {
   }
 
   async #replace(): Promise<void> {
-    const name = await this.#hire();
-    const works = (): boolean => (readLedgerFiles(this.folder).get(name)?.length ?? 0) > 0;
-    await eventually(works, `${name} works`, START_MS);
+    await this.#hire();
+    await this.#working(Date.now(), START_MS);
+  }
+
+  /** Waits until every worker has begun a task after `since`. */
+  async #working(since: number, ms = RETURN_MS): Promise<void> {
+    const began = (name: string): boolean =>
+      lastLines(this.folder, name).some(([event, , at]) => event === 'began' && Number(at) > since);
+    for (const name of this.workers) await eventually(() => began(name), `${name} works again`, ms);
   }
 
   /** Stops a worker in the middle of a task. */
@@ -183,12 +200,14 @@ export class ChaosScene {
     const deadline = Date.now() + CATCH_MS;
     for (;;) {
       this.#signal(name, 'SIGSTOP');
-      // Other threads of the kernel's may still finish a line.
-      await pause(2);
-      if (new TaskLedger(readLedgerFiles(this.folder)).inHand(name) > 0) return;
+      // The signal takes effect when the process is scheduled.
+      await pause(5);
+      const lines = lastLines(this.folder, name);
+      const ended = new Set(lines.filter(([event]) => event === 'ended').map(([, id]) => id));
+      if (lines.some(([event, id]) => event === 'began' && !ended.has(id))) return;
       this.#signal(name, 'SIGCONT');
       if (Date.now() > deadline) throw new Error(`${name} was not found at work within ${CATCH_MS} ms`);
-      await pause(5);
+      await pause(25);
     }
   }
 

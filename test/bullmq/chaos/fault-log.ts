@@ -4,7 +4,8 @@ export interface Fault {
   /** Names in the ledger of those that it hits. */
   hits: readonly string[];
   began: number;
-  /** `Infinity` while it lasts. */
+  ended: number;
+  /** When everybody worked again; `Infinity` until then. */
   over: number;
 }
 
@@ -17,7 +18,7 @@ export class FaultLog {
 
   /** Notes one that begins now. */
   begin(kind: string, hits: readonly string[]): Fault {
-    const fault = { kind, hits, began: Date.now(), over: Number.POSITIVE_INFINITY };
+    const fault = { kind, hits, began: Date.now(), ended: Infinity, over: Infinity };
     this.faults.push(fault);
     return fault;
   }

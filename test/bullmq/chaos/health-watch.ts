@@ -1,12 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TaskQueuePlugin } from '../../../src/taskqueue/index.js';
 
-/** From one look to the next, in ms. */
+/** From one look to the next, in ms; a look that takes longer does not keep the next one waiting. */
 const PERIOD_MS = 100;
+/** Most time of one look, in ms: the deadline of a health check, two of the probe, and as much again. */
+const LOOK_MS = 10_000;
 
-/** One look at the health, at a time in ms since 1970. */
+/** One look at the health; times in ms since 1970. */
 export interface HealthSample {
-  at: number;
+  asked: number;
+  answered: number;
   healthy: boolean;
   /** Whether Redis answered, before and after the look; `undefined` when it changed meanwhile. */
   there: boolean | undefined;
@@ -16,22 +19,29 @@ export interface HealthSample {
 
 /** Asks a plugin for its health all the time, and a probe of its own for the truth. */
 export class HealthWatch {
-  readonly samples: HealthSample[] = [];
-  /** Longest time in ms that Redis was away and health still said up. */
-  falseUp = 0;
-  /** Longest time in ms that Redis was there and health said down. */
-  falseDown = 0;
-  #awaySince: number | undefined;
-  #wrongSince: number | undefined;
-  #over = false;
-  readonly #watching: Promise<void>;
+  readonly #samples: HealthSample[] = [];
+  readonly #looks = new Set<Promise<void>>();
+  readonly #timer = setInterval(() => this.#begin(), PERIOD_MS);
 
   constructor(
     private readonly plugin: Pick<TaskQueuePlugin, 'healthCheck'>,
     /** Whether Redis answers where the plugin looks for it. */
     private readonly truth: () => Promise<boolean>,
-  ) {
-    this.#watching = this.#watch();
+  ) {}
+
+  /** The looks so far, in their order. */
+  get samples(): readonly HealthSample[] {
+    return this.#samples.sort((one, other) => one.asked - other.asked);
+  }
+
+  /** Longest time in ms that Redis was away and health still said up. */
+  get falseUp(): number {
+    return this.#longest(false);
+  }
+
+  /** Longest time in ms that Redis was there and health said down. */
+  get falseDown(): number {
+    return this.#longest(true);
   }
 
   /** How many looks there were, how many said down, and at how many Redis was away. */
@@ -41,15 +51,10 @@ export class HealthWatch {
     return `${this.samples.length} looks, ${down} down, ${away} with Redis away`;
   }
 
-  /** The looks since then at which Redis was away. */
-  awaySince(at: number): HealthSample[] {
-    return this.samples.filter((sample) => sample.at >= at && sample.there === false);
-  }
-
   /** Waits for a look that begins from now on and says up. */
   async up(ms: number): Promise<void> {
     const from = Date.now();
-    while (!this.samples.some(({ at, healthy }) => at >= from && healthy)) {
+    while (!this.#samples.some(({ asked, healthy }) => asked >= from && healthy)) {
       if (Date.now() > from + ms) {
         throw new Error(`health did not say up within ${ms} ms: ${JSON.stringify(this.samples.at(-1))}`);
       }
@@ -59,38 +64,37 @@ export class HealthWatch {
 
   /** Ends it. */
   async stop(): Promise<void> {
-    this.#over = true;
-    await this.#watching;
+    clearInterval(this.#timer);
+    const late = pause(LOOK_MS, true, { ref: false });
+    if (await Promise.race([Promise.all(this.#looks).then(() => false), late])) {
+      throw new Error(`a health check took longer than ${LOOK_MS} ms`);
+    }
   }
 
-  async #watch(): Promise<void> {
-    while (!this.#over) {
-      const began = performance.now();
-      await this.#look();
-      await pause(Math.max(1, PERIOD_MS - (performance.now() - began)));
-    }
+  #begin(): void {
+    const look = this.#look().finally(() => this.#looks.delete(look));
+    this.#looks.add(look);
   }
 
   async #look(): Promise<void> {
-    const asked = performance.now();
+    const asked = Date.now();
     const before = await this.truth();
-    // From the first moment at which it is known.
-    if (before) this.#awaySince = undefined;
-    else this.#awaySince ??= asked;
-    const at = Date.now();
     const { healthy, details } = await this.plugin.healthCheck();
-    const answered = performance.now();
-    const after = await this.truth();
-    const there = before === after ? before : undefined;
-    this.samples.push({ at, healthy, there, message: String(details['message'] ?? '') });
-    if (healthy && there === false) {
-      this.falseUp = Math.max(this.falseUp, answered - (this.#awaySince ?? answered));
+    const there = before === (await this.truth()) ? before : undefined;
+    const message = String(details['message'] ?? '');
+    this.#samples.push({ asked, answered: Date.now(), healthy, there, message });
+  }
+
+  /** Longest time from when Redis was known to be there, or away, until an answer that says the opposite. */
+  #longest(there: boolean): number {
+    let since: number | undefined;
+    let longest = 0;
+    for (const sample of this.samples) {
+      // The time of being down is that of the answers, since connections take a while to be there again.
+      const counts = sample.there === there && (!there || !sample.healthy);
+      since = counts ? (since ?? sample.asked) : undefined;
+      if (since !== undefined && sample.healthy !== there) longest = Math.max(longest, sample.answered - since);
     }
-    if (!healthy && there === true) {
-      this.#wrongSince ??= asked;
-      this.falseDown = Math.max(this.falseDown, answered - this.#wrongSince);
-    } else {
-      this.#wrongSince = undefined;
-    }
+    return longest;
   }
 }

@@ -1,6 +1,9 @@
-import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LedgerLine } from '../../durability/ledger.js';
+
+/** So many bytes at the end of a file hold the last lines. */
+const TAIL = 2_000;
 
 /** A file of the ledger: each line is with the kernel when {@link write} returns, so it survives `kill -9`. */
 export class LedgerFile {
@@ -8,7 +11,7 @@ export class LedgerFile {
 
   /** @param name of the file, unique to its writer */
   constructor(folder: string, name: string) {
-    this.#file = openSync(join(folder, `${name}.ledger`), 'a');
+    this.#file = openSync(pathOf(folder, name), 'a');
   }
 
   /** Appends a line. */
@@ -31,4 +34,27 @@ export function readLedgerFiles(folder: string): Map<string, LedgerLine[]> {
       return [file.slice(0, -'.ledger'.length), lines.map((line) => JSON.parse(line) as LedgerLine)];
     }),
   );
+}
+
+/** The last lines of one writer, without reading all of them. */
+export function lastLines(folder: string, name: string): LedgerLine[] {
+  if (!existsSync(pathOf(folder, name))) return [];
+  const file = openSync(pathOf(folder, name), 'r');
+  try {
+    const { size } = fstatSync(file);
+    const from = Math.max(0, size - TAIL);
+    const bytes = Buffer.alloc(size - from);
+    readSync(file, bytes, 0, bytes.length, from);
+    const lines = bytes
+      .toString()
+      .split('\n')
+      .slice(from === 0 ? 0 : 1, -1);
+    return lines.map((line) => JSON.parse(line) as LedgerLine);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function pathOf(folder: string, name: string): string {
+  return join(folder, `${name}.ledger`);
 }

@@ -75,12 +75,6 @@ export class TaskLedger {
     return { excused, unexcused };
   }
 
-  /** Executions of a worker that have begun and not ended. */
-  inHand(writer: string): number {
-    const all = [...this.#tasks.values()].flatMap(({ executions }) => executions);
-    return all.filter((one) => one.writer === writer && one.ended === undefined).length;
-  }
-
   #add(writer: string, [event, value, at, number]: LedgerLine): void {
     const id = String(value);
     const task = this.#tasks.get(id);
