@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { afterEach, beforeAll, afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CeleryWorker, type CeleryWorkerOptions } from './celery-worker.js';
 import { neededService } from './needed-service.js';
 import { RedisServer } from './redis-server.js';
@@ -24,82 +24,87 @@ if waits:
 
 type Task = readonly [name: string, kwargs: Record<string, unknown>, queue: string, id: string];
 
-describe.skipIf(python.missing || redis.missing)(`a Celery worker${python.note}${redis.note}`, () => {
-  let server: RedisServer;
-  const workers: CeleryWorker[] = [];
+// Python starts several times in a test, which is slow on a busy machine.
+describe.skipIf(python.missing || redis.missing)(
+  `a Celery worker${python.note}${redis.note}`,
+  { timeout: 60_000 },
+  () => {
+    let server: RedisServer;
+    const workers: CeleryWorker[] = [];
 
-  beforeAll(async () => {
-    server = await RedisServer.create();
-  });
-  afterEach(async () => {
-    await Promise.all(workers.splice(0).map((worker) => worker.remove()));
-  });
-  afterAll(async () => server.remove());
+    beforeAll(async () => {
+      server = await RedisServer.create();
+    });
+    afterEach(async () => {
+      await Promise.all(workers.splice(0).map((worker) => worker.remove()));
+    });
+    afterAll(async () => server.remove());
 
-  const start = async (options: Partial<CeleryWorkerOptions> = {}): Promise<CeleryWorker> => {
-    const { url } = server;
-    const all = { python: python.address, broker: url, backend: url, queues: ['first', 'other'], keyPrefix: 'spec.' };
-    const worker = await CeleryWorker.start({ ...all, ...options });
-    workers.push(worker);
-    return worker;
-  };
-  const client = async (tasks: readonly Task[], waits: 'waits' | 'goes' = 'waits'): Promise<unknown> => {
-    const args = ['-c', CLIENT, server.url, JSON.stringify(tasks), waits];
-    const out = await run(python.address, args, { timeout: 60_000 });
-    return out === '' ? undefined : (JSON.parse(out) as unknown);
-  };
+    const start = async (options: Partial<CeleryWorkerOptions> = {}): Promise<CeleryWorker> => {
+      const { url } = server;
+      const all = { python: python.address, broker: url, backend: url, queues: ['first', 'other'], keyPrefix: 'spec.' };
+      const worker = await CeleryWorker.start({ ...all, ...options });
+      workers.push(worker);
+      return worker;
+    };
+    const client = async (tasks: readonly Task[], waits: 'waits' | 'goes' = 'waits'): Promise<unknown> => {
+      const args = ['-c', CLIENT, server.url, JSON.stringify(tasks), waits];
+      const out = await run(python.address, args, { timeout: 60_000 });
+      return out === '' ? undefined : (JSON.parse(out) as unknown);
+    };
 
-  it('runs the twins of the tasks, from all of its queues', async () => {
-    const worker = await start();
-    expect(worker.alive).toBe(true);
-    const results = await client([
-      ['contract.echo', { deep: { list: [1, null] } }, 'first', 'spec-echo'],
-      ['contract.progress', { steps: 2 }, 'other', 'spec-progress'],
-      ['contract.fail', { message: 'on purpose' }, 'first', 'spec-fail'],
-      ['contract.retried', { failures: 1, exits: 1 }, 'first', 'spec-retried'],
-    ]);
-    expect(results).toEqual([
-      {
-        ...{ args: [], kwargs: { deep: { list: [1, null] } }, headers: { trace: 'spec-echo' } },
-        ...{ taskId: 'spec-echo', name: 'contract.echo', attempt: 1 },
-      },
-      2,
-      'ContractError: on purpose',
-      { attempt: 3, retries: 1, headers: { trace: 'spec-retried' } },
-    ]);
-  });
+    it('runs the twins of the tasks, from all of its queues', async () => {
+      const worker = await start();
+      expect(worker.alive).toBe(true);
+      const results = await client([
+        ['contract.echo', { deep: { list: [1, null] } }, 'first', 'spec-echo'],
+        ['contract.progress', { steps: 2 }, 'other', 'spec-progress'],
+        ['contract.fail', { message: 'on purpose' }, 'first', 'spec-fail'],
+        ['contract.retried', { failures: 1, exits: 1 }, 'first', 'spec-retried'],
+      ]);
+      expect(results).toEqual([
+        {
+          ...{ args: [], kwargs: { deep: { list: [1, null] } }, headers: { trace: 'spec-echo' } },
+          ...{ taskId: 'spec-echo', name: 'contract.echo', attempt: 1 },
+        },
+        2,
+        'ContractError: on purpose',
+        { attempt: 3, retries: 1, headers: { trace: 'spec-retried' } },
+      ]);
+    });
 
-  it('gives a task up that loses its process again and again, and runs others', async () => {
-    const worker = await start({ concurrency: 1 });
-    const [pid] = await worker.childPids();
-    const results = await client([
-      ['contract.exit', { times: 1_000 }, 'first', 'spec-exit'],
-      ['contract.spin', { ms: 1 }, 'first', 'spec-spin'],
-    ]);
-    expect(results).toEqual(['WorkerLost: the task lost its worker process 5 times and is not run again', 'spun']);
-    expect(await worker.childPids()).toHaveLength(1);
-    expect(await worker.childPids()).not.toContain(pid);
-  });
+    it('gives a task up that loses its process again and again, and runs others', async () => {
+      const worker = await start({ concurrency: 1 });
+      const [pid] = await worker.childPids();
+      const results = await client([
+        ['contract.exit', { times: 1_000 }, 'first', 'spec-exit'],
+        ['contract.spin', { ms: 1 }, 'first', 'spec-spin'],
+      ]);
+      expect(results).toEqual(['WorkerLost: the task lost its worker process 5 times and is not run again', 'spun']);
+      expect(await worker.childPids()).toHaveLength(1);
+      expect(await worker.childPids()).not.toContain(pid);
+    });
 
-  it('lets its tasks end when it is stopped', async () => {
-    const worker = await start();
-    await client([['contract.sleep', { ms: 1_000 }, 'first', 'spec-sleep']], 'goes');
-    await vi.waitFor(async () => expect(await worker.log()).toContain('[spec-sleep] received'), DEADLINE);
-    await worker.stop();
-    expect(worker.alive).toBe(false);
-    expect(await worker.log()).toContain('[spec-sleep] succeeded');
-  });
+    it('lets its tasks end when it is stopped', async () => {
+      const worker = await start();
+      await client([['contract.sleep', { ms: 1_000 }, 'first', 'spec-sleep']], 'goes');
+      await vi.waitFor(async () => expect(await worker.log()).toContain('[spec-sleep] received'), DEADLINE);
+      await worker.stop();
+      expect(worker.alive).toBe(false);
+      expect(await worker.log()).toContain('[spec-sleep] succeeded');
+    });
 
-  it('takes its processes with it when it is killed', async () => {
-    const worker = await start({ concurrency: 2 });
-    const pids = await worker.childPids();
-    expect(pids).toHaveLength(2);
-    await worker.kill();
-    await vi.waitFor(() => expect(pids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]), DEADLINE);
-    expect(worker.alive).toBe(false);
-  });
+    it('takes its processes with it when it is killed', async () => {
+      const worker = await start({ concurrency: 2 });
+      const pids = await worker.childPids();
+      expect(pids).toHaveLength(2);
+      await worker.kill();
+      await vi.waitFor(() => expect(pids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]), DEADLINE);
+      expect(worker.alive).toBe(false);
+    });
 
-  it('tells why it did not start', async () => {
-    await expect(start({ app: 'no_such_app' })).rejects.toThrow('no_such_app');
-  });
-});
+    it('tells why it did not start', async () => {
+      await expect(start({ app: 'no_such_app' })).rejects.toThrow('no_such_app');
+    });
+  },
+);
