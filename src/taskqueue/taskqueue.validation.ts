@@ -11,6 +11,8 @@ const QUEUE_NAME = /^[A-Za-z0-9_.-]{1,128}$/;
 /** A checked submission: defaults filled in, times absolute, payload as JSON text. */
 export interface NormalizedSubmission {
   taskId: string;
+  /** Whether the id was made by the check, so that nothing before can have had it. */
+  generated: boolean;
   name: string;
   /** JSON text of the positional arguments. */
   args: string;
@@ -60,14 +62,17 @@ export function normalizeSubmission(
   if (retry !== undefined && !supports.submitRetry) {
     unsupported(source, 'retry', 'set it where the task is registered, or in the decorator of the worker.');
   }
-  checkTaskOptions(
-    { ...(retry === undefined ? {} : { retry }), ...(timeLimit === undefined ? {} : { timeLimit }) },
-    source,
-  );
+  checkTimeLimit(timeLimit, source);
+  if (retry !== undefined) checkRetry(retry, source);
+  const taskId = task.taskId === undefined ? randomUUID() : checkTaskId(task.taskId, source);
+  const { args, kwargs, headers } = checkPayload(task, rules);
   return {
-    taskId: task.taskId === undefined ? randomUUID() : checkTaskId(task.taskId, source),
+    taskId,
+    generated: task.taskId === undefined,
     name: task.name,
-    ...checkPayload(task, rules),
+    args,
+    kwargs,
+    headers,
     queue,
     priority,
     due: dueTime(task, now, source),
@@ -100,10 +105,8 @@ export function checkQueueName(queue: unknown, source: HubErrorOptions): void {
 
 /** `INVALID_ARGUMENT` unless retry policy and time limit make sense. */
 export function checkTaskOptions({ retry, timeLimit }: TaskOptions, source: HubErrorOptions): void {
-  if (timeLimit !== undefined && !(Number.isFinite(timeLimit) && timeLimit > 0)) {
-    fail(source, `timeLimit has to be a number of ms above 0, not ${String(timeLimit)}.`);
-  }
-  checkRetry(retry, source);
+  checkTimeLimit(timeLimit, source);
+  if (retry !== undefined) checkRetry(retry, source);
 }
 
 /** `INVALID_ARGUMENT` unless `ms` is a number from 0. */
@@ -112,24 +115,34 @@ export function checkTimeout(ms: number, source: HubErrorOptions): void {
   fail(source, `timeout has to be a number of ms from 0, not ${String(ms)}.`);
 }
 
+function checkTimeLimit(timeLimit: number | undefined, source: HubErrorOptions): void {
+  if (timeLimit === undefined || (Number.isFinite(timeLimit) && timeLimit > 0)) return;
+  fail(source, `timeLimit has to be a number of ms above 0, not ${String(timeLimit)}.`);
+}
+
 function checkPayload(
   task: TaskSubmission,
   { maxPayloadBytes, source }: SubmissionRules,
 ): { args: string; kwargs: string; headers: string } {
-  const { name, args = [], kwargs = {}, headers = {} } = task;
-  if (!Array.isArray(args)) fail(source, 'args has to be an array.');
-  for (const [key, value] of Object.entries({ kwargs, headers })) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      fail(source, `${key} has to be an object.`);
-  }
+  const { name, args, kwargs, headers } = task;
+  if (args !== undefined && !Array.isArray(args)) fail(source, 'args has to be an array.');
+  checkObject(kwargs, 'kwargs', source);
+  checkObject(headers, 'headers', source);
+  // What is left out, which is most of them, is not looked into.
   const payload = {
-    args: toJson(args, `args of task "${name}"`, source),
-    kwargs: toJson(kwargs, `kwargs of task "${name}"`, source),
-    headers: toJson(headers, `headers of task "${name}"`, source),
+    args: args === undefined ? '[]' : toJson(args, `args of task "${name}"`, source),
+    kwargs: kwargs === undefined ? '{}' : toJson(kwargs, `kwargs of task "${name}"`, source),
+    headers: headers === undefined ? '{}' : toJson(headers, `headers of task "${name}"`, source),
   };
-  const bytes = Object.values(payload).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  const bytes =
+    Buffer.byteLength(payload.args) + Buffer.byteLength(payload.kwargs) + Buffer.byteLength(payload.headers);
   if (bytes > maxPayloadBytes) throw tooLarge(`the arguments of task "${name}"`, bytes, maxPayloadBytes, source);
   return payload;
+}
+
+function checkObject(value: unknown, key: string, source: HubErrorOptions): void {
+  if (value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value))) return;
+  fail(source, `${key} has to be an object.`);
 }
 
 /** The `PAYLOAD_INVALID` error of something above the limit. */

@@ -1,5 +1,6 @@
 import { QueueEvents } from 'bullmq';
 import { HubError } from '../../../core/errors.js';
+import type { JsonValue } from '../../../core/json.js';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
 import { faultText, type RedisClients } from '../../../redis/index.js';
 import { TaskWaiters, type TaskChange } from '../../runner/task-waiters.js';
@@ -10,6 +11,15 @@ const LOOK = 1_000;
 /** Most tasks of one look; with more of them each is looked at less often. */
 const LOOK_AT = 500;
 
+/** A task that is waited for. */
+interface Waited {
+  count: number;
+  /** What the last look saw. */
+  seen: string | undefined;
+  /** What an event said of its end, until somebody takes it. */
+  result?: { value: JsonValue };
+}
+
 /**
  * Tells who waits for which task of a change: by one stream of events per queue, however many wait, and by looking at the
  * tasks now and then, since events can be missed (an outage, a trimmed stream, a worker that writes none).
@@ -17,8 +27,8 @@ const LOOK_AT = 500;
 export class JobFollower {
   readonly #waiters = new TaskWaiters();
   readonly #streams = new Map<string, Promise<QueueEvents | undefined>>();
-  /** Who waits, and what was seen last; the order is that of the looks. */
-  readonly #waited = new Map<string, { count: number; seen: string | undefined }>();
+  /** The order is that of the looks. */
+  readonly #waited = new Map<string, Waited>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -37,7 +47,7 @@ export class JobFollower {
   /** Calls `listener` at changes of a task, some of them of no consequence, until the returned function is called. */
   listen(taskId: string, listener: (change: TaskChange) => void): () => void {
     const stop = this.#waiters.listen(taskId, listener);
-    const waited = this.#waited.get(taskId) ?? { count: 0, seen: undefined };
+    const waited: Waited = this.#waited.get(taskId) ?? { count: 0, seen: undefined };
     waited.count += 1;
     this.#waited.set(taskId, waited);
     this.#schedule();
@@ -62,6 +72,17 @@ export class JobFollower {
     });
     this.#streams.set(queue, opening);
     await opening;
+  }
+
+  /**
+   * The result that an event has told while somebody listened to the task, once: a second one who waits reads the record, so
+   * that no two get the same object.
+   */
+  takeResult(taskId: string): { value: JsonValue } | undefined {
+    const waited = this.#waited.get(taskId);
+    const result = waited?.result;
+    if (result !== undefined) delete waited?.result;
+    return result;
   }
 
   /** Tells of a change that this process has made. */
@@ -94,11 +115,21 @@ export class JobFollower {
       // An outage is told once, by the connection.
       if (this.clients.up) this.logger.debug(`events of queue "${queue}": ${faultText(error)}`);
     });
-    for (const name of ['completed', 'failed', 'removed'] as const) {
+    events.on('completed', ({ jobId, returnvalue }) => this.#completed(jobId, returnvalue as JsonValue));
+    for (const name of ['failed', 'removed'] as const) {
       events.on(name, ({ jobId }: { jobId: string }) => this.notify(jobId, 'ended'));
     }
     events.on('progress', ({ jobId }) => this.notify(jobId, 'progress'));
     return events;
+  }
+
+  /** @param value what is stored as the result, parsed by BullMQ */
+  #completed(taskId: string, value: JsonValue): void {
+    const waited = this.#waited.get(taskId);
+    if (waited === undefined) return;
+    // Events come late after an outage: one of an id that its caller chose may be of a task that had it before.
+    if (this.store.owns(taskId)) waited.result = { value };
+    this.notify(taskId, 'ended');
   }
 
   #schedule(): void {

@@ -153,7 +153,7 @@ function lastStack(stacktrace: string | null): string | undefined {
 }
 
 function isExpired(finishedAt: number | null, opts: string | null): boolean {
-  const options = parse(opts);
+  const options = finishedAt === null ? undefined : parse(opts);
   if (finishedAt === null || typeof options !== 'object' || options === null || Array.isArray(options)) return false;
   const keep = options['removeOnComplete'];
   const age = typeof keep === 'object' && keep !== null && !Array.isArray(keep) ? keep['age'] : undefined;

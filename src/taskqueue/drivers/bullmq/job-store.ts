@@ -1,4 +1,5 @@
-import { Queue, type JobsOptions } from 'bullmq';
+import { setImmediate } from 'node:timers/promises';
+import { Queue } from 'bullmq';
 import { HubError, type HubErrorOptions } from '../../../core/errors.js';
 import { redisError, type RedisClients } from '../../../redis/index.js';
 import type { CancelOutcome } from '../../taskqueue.types.js';
@@ -13,6 +14,8 @@ import { TaskLocations, type TaskLocation } from './task-locations.js';
 
 /** How long a request to stop a running task is kept, in ms. */
 const CANCEL_TTL = 7 * 86_400_000;
+/** Most tasks that are sent to Redis in one piece. */
+const PART = 250;
 /** How long the list of queues is taken as it was read, in ms. */
 const QUEUES_TTL = 1_000;
 
@@ -53,26 +56,21 @@ export class JobStore {
 
   /** Stores tasks: one queue's in one go, in order. */
   async submit(tasks: readonly NormalizedSubmission[], now: number): Promise<void> {
-    const byQueue = new Map<string, { name: string; data: unknown; opts: JobsOptions }[]>();
-    for (const task of tasks) {
-      const queue = task.queue ?? this.options.defaultQueue;
-      const job = { name: task.name, data: encodeTask(task), opts: jobOptions(task, this.options, now) };
-      const jobs = byQueue.get(queue) ?? [];
-      jobs.push(job);
-      byQueue.set(queue, jobs);
-    }
+    const [only] = tasks;
     await this.#run(async () => {
-      for (const [name, jobs] of byQueue) {
-        await this.#announce(name);
-        const [first] = jobs;
-        if (jobs.length > 1) await this.queue(name).addBulk(jobs);
-        else if (first !== undefined) await this.queue(name).add(first.name, first.data, first.opts);
+      if (tasks.length === 1 && only !== undefined) {
+        const queue = await this.#announced(only.queue ?? this.options.defaultQueue);
+        await queue.add(only.name, encodeTask(only), jobOptions(only, this.options, now));
+        return;
       }
+      for (const [name, group] of this.#byQueue(tasks)) await this.#submitBulk(await this.#announced(name), group, now);
     });
-    for (const { taskId, queue = this.options.defaultQueue, expires } of tasks) {
+    for (const { taskId, generated, queue = this.options.defaultQueue, expires } of tasks) {
       // A known id may be of a task that was there before, in whichever queue.
-      if (this.#locations.get(taskId)?.queue === queue) continue;
-      this.#locations.set(taskId, { queue, ...(expires === null ? {} : { expires }) });
+      if (!generated && this.#locations.get(taskId)?.queue === queue) continue;
+      const location: TaskLocation = { queue, own: generated };
+      if (expires !== null) location.expires = expires;
+      this.#locations.set(taskId, location);
     }
   }
 
@@ -90,6 +88,27 @@ export class JobStore {
       }
       return undefined;
     });
+  }
+
+  /**
+   * As {@link find}, for who waits for the end: the state of a task that goes on may be behind what it is. One command where
+   * {@link find} takes four.
+   */
+  async findEnd(taskId: string): Promise<TaskRecord | undefined> {
+    const location = this.#locations.get(taskId);
+    if (location === undefined) return this.find(taskId);
+    const { queue, expires } = location;
+    const fields = await this.#run(() => this.clients.command.hmget(this.keys.of(queue, taskId), ...RECORD_FIELDS));
+    const record = recordOf(taskId, queue, fields, false, expires);
+    if (record === undefined) return this.find(taskId);
+    // By its fields alone, one that a worker holds looks like one that waits, which may have waited for too long.
+    const unsure = record.state === 'REVOKED' && fields[RECORD_FIELDS.indexOf('finishedOn')] === null;
+    return unsure ? this.find(taskId) : record;
+  }
+
+  /** Whether the id was made by this process, so that no other task can have had it. */
+  owns(taskId: string): boolean {
+    return this.#locations.get(taskId)?.own === true;
   }
 
   /** Whether this process has had to do with a task of this id. */
@@ -165,11 +184,40 @@ export class JobStore {
     await Promise.all(queues.map((queue) => queue.close().catch(() => undefined)));
   }
 
-  /** Notes a queue for those who look for a task that they did not submit. */
-  async #announce(queue: string): Promise<void> {
-    if (this.#queues.has(queue)) return;
-    await this.clients.command.sadd(this.keys.queues, queue);
-    this.#names.add(queue);
+  /** A queue to submit to, noted for those who look for a task that they did not submit. */
+  async #announced(name: string): Promise<Queue> {
+    const known = this.#queues.get(name);
+    if (known !== undefined) return known;
+    await this.clients.command.sadd(this.keys.queues, name);
+    this.#names.add(name);
+    return this.queue(name);
+  }
+
+  #byQueue(tasks: readonly NormalizedSubmission[]): Map<string, NormalizedSubmission[]> {
+    const groups = new Map<string, NormalizedSubmission[]>();
+    for (const task of tasks) {
+      const queue = task.queue ?? this.options.defaultQueue;
+      const group = groups.get(queue);
+      if (group === undefined) groups.set(queue, [task]);
+      else group.push(task);
+    }
+    return groups;
+  }
+
+  /** Sends part after part on one connection, which keeps their order, and resolves when all of them are answered. */
+  async #submitBulk(queue: Queue, tasks: readonly NormalizedSubmission[], now: number): Promise<void> {
+    const sent: Promise<unknown>[] = [];
+    let fault: { error: unknown } | undefined;
+    for (let at = 0; at < tasks.length && fault === undefined; at += PART) {
+      const jobs = tasks
+        .slice(at, at + PART)
+        .map((task) => ({ name: task.name, data: encodeTask(task), opts: jobOptions(task, this.options, now) }));
+      sent.push(queue.addBulk(jobs).catch((error: unknown) => (fault ??= { error })));
+      // Redis works on this part while the next one is made, and so does whatever else waits for the event loop.
+      if (at + PART < tasks.length) await setImmediate();
+    }
+    await Promise.all(sent);
+    if (fault !== undefined) throw fault.error;
   }
 
   async #locate(taskId: string, queue: string): Promise<TaskLocation | undefined> {

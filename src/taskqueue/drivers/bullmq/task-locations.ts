@@ -3,6 +3,8 @@ export interface TaskLocation {
   queue: string;
   /** From its envelope, in ms since 1970. */
   expires?: number;
+  /** Whether this process made its id: then nothing that is told of it is of another task that had it before. */
+  own?: boolean;
 }
 
 /** Most tasks whose place is remembered, in each of two generations. */

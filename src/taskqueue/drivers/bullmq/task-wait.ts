@@ -1,5 +1,6 @@
 import { abortError, withDeadline } from '../../../core/deadline.js';
 import { HubError, type HubErrorOptions } from '../../../core/errors.js';
+import type { JsonValue } from '../../../core/json.js';
 import { FINAL_TASK_STATES, type TaskProgress } from '../../taskqueue.types.js';
 import type { TaskChange } from '../../runner/task-waiters.js';
 import type { BullMQSession } from './bullmq.session.js';
@@ -16,31 +17,41 @@ export class TaskWait {
   #wake = (): void => undefined;
   readonly #stop: () => void;
 
+  /** @param scope changes to wait for: all, or those that may be its end */
   constructor(
     private readonly session: BullMQSession,
     private readonly taskId: string,
     private readonly source: HubErrorOptions,
     private readonly signal: AbortSignal | undefined,
+    scope: 'all' | 'end',
   ) {
     this.#stop = session.follower.listen(taskId, (change) => {
+      if (change === 'progress' && scope === 'end') return;
       // Nothing comes after `closed`, and it must not be hidden by what came before.
       if (this.#change !== 'closed') this.#change = change;
       this.#wake();
     });
   }
 
-  /** The task as it is; follows the events of its queue first, so that no change after it is missed. */
-  async look(): Promise<TaskRecord | undefined> {
+  /** The result that an event has told, once. */
+  takeResult(): { value: JsonValue } | undefined {
+    return this.session.follower.takeResult(this.taskId);
+  }
+
+  /**
+   * The task as it is; follows the events of its queue first, so that no change after it is missed.
+   * @param what `end`: as {@link JobStore.findEnd}
+   */
+  async look(what: 'all' | 'end'): Promise<TaskRecord | undefined> {
     const { store, follower } = this.session;
     this.#change = this.#change === 'closed' ? 'closed' : undefined;
     try {
-      let queue = store.queueOf(this.taskId);
+      const queue = store.queueOf(this.taskId);
       if (queue !== undefined) await follower.follow(queue);
-      const record = await store.find(this.taskId);
+      const record = what === 'all' ? await store.find(this.taskId) : await store.findEnd(this.taskId);
       this.fault = undefined;
       if (queue !== undefined || record === undefined) return record;
-      queue = record.queue;
-      await follower.follow(queue);
+      await follower.follow(record.queue);
       return await store.find(this.taskId);
     } catch (error) {
       if (!HubError.is(error, 'UNAVAILABLE', 'TIMEOUT')) throw error;
@@ -93,13 +104,13 @@ export async function* followProgress(
   source: HubErrorOptions,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<TaskProgress> {
-  const wait = new TaskWait(session, taskId, source, signal);
+  const wait = new TaskWait(session, taskId, source, signal, 'all');
   try {
     let seen: TaskProgress | null = null;
     let known = false;
     for (;;) {
       if (signal?.aborted === true) throw abortError(signal, source);
-      const record = await wait.look();
+      const record = await wait.look('all');
       const latest = record?.progress ?? null;
       if (latest !== null && isNew(latest, seen)) {
         seen = renumbered(latest, seen);
