@@ -4,7 +4,8 @@ import { HubError, type HubErrorOptions } from '../core/errors.js';
 import type { StoreLogger } from '../embedded/store-logger.js';
 import { disconnected, faultText, redisError } from './redis.errors.js';
 import { clientBeside, clusterOptions, isCluster } from './redis.given.js';
-import type { RedisOptions, RedisTlsOptions } from './redis.options.js';
+import type { RedisOptions } from './redis.options.js';
+import { isSecure, tlsOptions, withTlsHint } from './redis.tls.js';
 
 /** A client of one server, or of a cluster. */
 export type RedisClient = Redis | Cluster;
@@ -71,7 +72,9 @@ export class RedisClients {
     } catch (error) {
       const fault = this.#fault;
       await this.close();
-      throw redisError(fault === undefined ? error : new Error(fault, { cause: error }), this.source);
+      const told = redisError(fault === undefined ? error : new Error(fault, { cause: error }), this.source);
+      // What was given to BullModule is not ours to advise on.
+      throw this.given === undefined ? withTlsHint(told, this.options, this.source) : told;
     }
   }
 
@@ -116,7 +119,7 @@ export class RedisClients {
       retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), 2_000),
     };
     if (this.given !== undefined) return this.#own(clientBeside(this.given, ways));
-    const common: ClientOptions = { ...ways, ...login(this.options), ...tlsOptions(this.options) };
+    const common: ClientOptions = { ...ways, ...login(this.options), ...tlsOptions(this.options, this.source) };
     if (cluster !== undefined) return this.#own(new Cluster(cluster, clusterOptions(common)));
     if (sentinel !== undefined) {
       const { nodes, name, username, password } = sentinel;
@@ -179,18 +182,11 @@ function login({ username, password, db }: RedisOptions): ClientOptions {
 }
 
 /** What is given beside a URL counts; ioredis would take the URL's. */
-function withLogin(url: string, { username, password, db }: RedisOptions): string {
+function withLogin(url: string, { username, password, db, tls = {} }: RedisOptions): string {
   const address = new URL(url);
+  if (!isSecure({ url, tls })) address.protocol = 'redis:';
   if (username !== undefined) address.username = encodeURIComponent(username);
   if (password !== undefined) address.password = encodeURIComponent(password);
   if (db !== undefined) address.pathname = `/${db}`;
   return address.href;
-}
-
-function tlsOptions({ tls, url }: RedisOptions): ClientOptions {
-  if (tls === undefined) return {};
-  const { enabled, ...rest } = tls;
-  const given = Object.keys(rest).length > 0;
-  const secure = enabled ?? (url === undefined ? given : url.startsWith('rediss:'));
-  return secure ? { tls: rest satisfies RedisTlsOptions } : {};
 }

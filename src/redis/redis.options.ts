@@ -5,11 +5,11 @@ import { MAX_TIMER_MS } from '../core/deadline.js';
 export interface RedisTlsOptions {
   /** Whether TLS is used. Default: what the scheme of `url` says; without one, whether any other key here is given. */
   enabled?: boolean;
-  /** Certificates of the trusted authorities, as PEM. Default: those of Node. */
+  /** Certificates of the trusted authorities, as PEM or a file of it. Default: those of Node. */
   ca?: string;
-  /** The client's certificate, as PEM. */
+  /** The client's certificate, as PEM or a file of it. */
   cert?: string;
-  /** The client's private key, as PEM. */
+  /** The client's private key, as PEM or a file of it. */
   key?: string;
   /** Passphrase of `key`. */
   passphrase?: string;
@@ -61,7 +61,7 @@ export interface RedisOptions {
 }
 
 const ms = () => Joi.number().integer().min(1).max(MAX_TIMER_MS);
-const pem = (what: string) => Joi.string().description(`${what}, as PEM.`);
+const pem = (what: string) => Joi.string().description(`${what}, as PEM or a file of it.`);
 const host = () => Joi.string().hostname();
 const port = () => Joi.number().port().default(6379);
 const password = () => Joi.string().allow('').meta({ secret: true });
