@@ -52,6 +52,7 @@ export class PluginEntry {
   #draining: Promise<void> | undefined;
   #waking: Promise<void> | undefined;
   #reconnecting = false;
+  #ready = false;
 
   constructor(
     readonly plugin: HubPlugin,
@@ -66,6 +67,11 @@ export class PluginEntry {
 
   get state(): PluginState {
     return this.#state;
+  }
+
+  /** Whether the plugin took calls at the last look at its health. */
+  get ready(): boolean {
+    return this.#ready;
   }
 
   /** The row for the hub's plugin list. */
@@ -104,6 +110,7 @@ export class PluginEntry {
   /** Asks the plugin for its health, without secrets, and keeps the state in step with the answer. */
   async checkHealth(timeoutMs?: number): Promise<PluginHealth> {
     const health = this.policy.redactor.value(await this.plugin.healthCheck(timeoutMs));
+    this.#ready = health.healthy || health.ready === true;
     // A plugin that is being reconnected is up when that is done, its consumers included.
     if (health.healthy && this.#state === 'down' && !this.#reconnecting) {
       this.#enter('up');

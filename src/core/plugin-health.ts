@@ -14,13 +14,13 @@ export interface HealthProbeOptions {
 /**
  * Terminus result of one registered plugin under the key `type` (or `type:name` for a further plugin of the type).
  * A failed required plugin is `down`; a failed optional one, and one whose facts say `degraded: true`, is `degraded`,
- * which keeps HTTP 200.
+ * which keeps HTTP 200. With `readiness`, so is one that takes calls although it is not healthy.
  */
 export async function probePlugin(
   service: HealthIndicatorService,
   entry: PluginEntry,
   key: string,
-  options: HealthProbeOptions = {},
+  options: HealthProbeOptions & { readiness?: boolean } = {},
 ): Promise<HealthIndicatorResult> {
   const timeout = options.timeout ?? 3_000;
   const result = await service
@@ -38,7 +38,8 @@ export async function probePlugin(
   const found = result[key];
   if (found === undefined) return result;
   const { status, ...facts } = found;
-  const isDegraded = status === 'up' ? facts['degraded'] === true : status === 'down' && !entry.policy.required;
+  const isTolerated = !entry.policy.required || (options.readiness === true && entry.ready);
+  const isDegraded = status === 'up' ? facts['degraded'] === true : status === 'down' && isTolerated;
   return isDegraded ? service.check(key).degraded(facts) : result;
 }
 

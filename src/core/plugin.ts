@@ -15,6 +15,11 @@ export interface PluginHealth {
   healthy: boolean;
   /** JSON-safe facts without secrets; `message` says what is wrong when `healthy` is false. */
   details: JsonObject;
+  /**
+   * `true` when the plugin is not healthy and takes calls all the same (a queue without a worker): `/health` shows it as
+   * down, and `/health/ready` as `degraded`. Default: as `healthy`.
+   */
+  ready?: boolean;
 }
 
 /**
@@ -113,7 +118,9 @@ export abstract class HubPlugin<Supports extends object = object> {
       );
       return { healthy: true, details: this.#redactor.value({ ...base, ...details }) };
     } catch (error) {
-      return { healthy: false, details: { ...base, message: this.#redactor.text(errorMessage(error)) } };
+      const details = { ...base, message: this.#redactor.text(errorMessage(error)) };
+      const ready = HubError.is(error) && error.details['ready'] === true;
+      return { healthy: false, details, ...(ready ? { ready } : {}) };
     } finally {
       controller.abort();
     }
@@ -130,7 +137,8 @@ export abstract class HubPlugin<Supports extends object = object> {
 
   /**
    * Probes the live connection: resolves with facts when healthy, rejects with the reason when not. `degraded: true` among
-   * the facts says that the plugin works, but not as it should: `/health` shows `degraded`, and HTTP stays 200.
+   * the facts says that the plugin works, but not as it should: `/health` shows `degraded`, and HTTP stays 200. An error
+   * with `details.ready: true` says that the plugin takes calls all the same: see {@link PluginHealth.ready}.
    */
   protected abstract onHealthCheck(signal: AbortSignal): Promise<JsonObject>;
 

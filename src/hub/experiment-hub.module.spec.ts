@@ -197,6 +197,25 @@ describe('health', () => {
     expect(Object.keys(ready.details).sort()).toEqual(['datastream', 'hub', 'mlops']);
   });
 
+  it('a plugin that takes calls although it is not healthy is down, and the application ready', async () => {
+    class IdleStore extends MapFeatureStore {
+      constructor(private readonly takesCalls: boolean) {
+        super('');
+      }
+      protected override async onHealthCheck(): Promise<never> {
+        throw new HubError('UNAVAILABLE', 'nobody works.', { details: { ready: this.takesCalls } });
+      }
+    }
+    for (const takesCalls of [true, false]) {
+      const { app, get } = await serve(ExperimentHubModule.forRoot({ config: allOff }));
+      await app.get(ExperimentHub).registerPlugin(new IdleStore(takesCalls), { required: true });
+      expect((await get('/health')).status).toBe(503);
+      const ready = await get('/health/ready');
+      expect(ready.status).toBe(takesCalls ? 200 : 503);
+      if (takesCalls) expect(await ready.json()).toMatchObject({ details: { featurestore: { status: 'degraded' } } });
+    }
+  });
+
   it('keeps HTTP open for drainDelay after SIGTERM, with readiness at 503', async () => {
     const { app, get } = await serve(ExperimentHubModule.forRoot({ config: allOff, health: { drainDelay: 700 } }));
     expect((await get('/health/ready')).status).toBe(200);

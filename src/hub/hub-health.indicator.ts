@@ -47,17 +47,21 @@ export class HubHealthIndicator {
     return { ...(await this.probe(this.registry.entries)), ...this.disabled() };
   }
 
-  /** Like {@link isHealthy}, of the required plugins only: whether the application can serve. */
+  /** Like {@link isHealthy}, of the required plugins only: whether the application can serve. One that is not healthy and takes
+   * calls all the same is `degraded`. */
   isReady(): Promise<HealthIndicatorResult> {
-    return this.probe(this.registry.entries.filter(({ policy }) => policy.required));
+    return this.probe(
+      this.registry.entries.filter(({ policy }) => policy.required),
+      true,
+    );
   }
 
   /** The rows of `entries`. Requests that come close together share one answer, whose probes are cached in any case. */
-  private async probe(entries: readonly PluginEntry[]): Promise<HealthIndicatorResult> {
-    const key = `${this.registry.draining} ${entries.map((entry) => this.keyOf(entry)).join(' ')}`;
+  private async probe(entries: readonly PluginEntry[], readiness = false): Promise<HealthIndicatorResult> {
+    const key = `${this.registry.draining} ${readiness} ${entries.map((entry) => this.keyOf(entry)).join(' ')}`;
     const known = this.answers.get(key);
     if (known !== undefined && known.until > performance.now()) return known.rows;
-    const rows = this.ask(entries);
+    const rows = this.ask(entries, readiness);
     this.answers.set(key, {
       rows,
       until: performance.now() + Math.min(SHARED_FOR, this.options.cacheFor ?? SHARED_FOR),
@@ -65,9 +69,10 @@ export class HubHealthIndicator {
     return rows;
   }
 
-  private async ask(entries: readonly PluginEntry[]): Promise<HealthIndicatorResult> {
+  private async ask(entries: readonly PluginEntry[], readiness: boolean): Promise<HealthIndicatorResult> {
+    const options = { ...this.options, readiness };
     const results = await Promise.all(
-      entries.map((entry) => probePlugin(this.service, entry, this.keyOf(entry), this.options)),
+      entries.map((entry) => probePlugin(this.service, entry, this.keyOf(entry), options)),
     );
     const hub = this.service.check('hub');
     const own = this.registry.draining ? hub.down('shutting down') : hub.up();
