@@ -36,7 +36,7 @@ export class RedisResults implements ResultBackend {
     this.#clients = new RedisClients(redis, `${options.appName}:results`, logger, source);
     const { keyPrefix } = options;
     // As Celery does it.
-    this.#prefix = keyPrefix === '' || /[:_-]$/.test(keyPrefix) ? keyPrefix : `${keyPrefix}_`;
+    this.#prefix = keyPrefix === '' || /[:_.-]$/.test(keyPrefix) ? keyPrefix : `${keyPrefix}_`;
     const { patient } = this.#clients;
     patient.on('message', (channel: string, text: string) => this.#heard(channel, text));
     // ioredis subscribes again; what was published meanwhile is in the keys.

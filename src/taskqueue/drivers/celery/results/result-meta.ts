@@ -45,16 +45,18 @@ export function readMeta(text: string, taskId?: string): ResultMeta | undefined 
   if (typeof meta !== 'object' || meta === null || Array.isArray(meta)) return undefined;
   const { task_id: id = taskId, status, result = null, traceback, date_done: done, name, retries } = meta;
   if (typeof id !== 'string' || typeof status !== 'string' || (taskId !== undefined && id !== taskId)) return undefined;
+  // States of an application's own are what it reports while it runs.
+  const state = Object.hasOwn(STATES, status) ? (STATES[status] ?? 'PROGRESS') : 'PROGRESS';
+  const runs = state === 'STARTED' || state === 'PROGRESS';
   return {
     taskId: id,
     status,
-    // States of an application's own are what it reports while it runs.
-    state: Object.hasOwn(STATES, status) ? (STATES[status] ?? 'PROGRESS') : 'PROGRESS',
+    state,
     result,
     traceback: typeof traceback === 'string' ? traceback : null,
     finishedAt: readWireTime(done),
     name: typeof name === 'string' ? name : null,
-    attempt: attemptIn(result) ?? (typeof retries === 'number' ? retries + 1 : null),
+    attempt: (runs ? attemptIn(result) : null) ?? (typeof retries === 'number' ? retries + 1 : null),
     seenAt: Date.now(),
   };
 }
@@ -102,8 +104,8 @@ function dataOf(status: string, result: JsonValue): JsonValue {
 
 function attemptIn(result: JsonValue): number | null {
   if (typeof result !== 'object' || result === null || Array.isArray(result)) return null;
-  const { attempt, exc_type: type } = result;
-  return typeof attempt === 'number' && type === undefined ? attempt : null;
+  const { attempt } = result;
+  return typeof attempt === 'number' && Number.isInteger(attempt) && attempt > 0 ? attempt : null;
 }
 
 function textOf(value: JsonValue): string {

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../../../core/json.js';
 import type { AmqpBroker } from '../broker/amqp-broker.js';
 import type { AmqpInbox } from '../broker/amqp-inbox.js';
 import type { CeleryOptions } from '../celery.options.js';
+import { isFinal } from '../celery-record.js';
 import type { ResultBackend, ResultListener, StoredTask } from './result-backend.js';
 import { ResultListeners } from './result-listeners.js';
 import { readMeta, type ResultMeta } from './result-meta.js';
@@ -87,8 +88,8 @@ export class RpcResults implements ResultBackend {
     const meta = readMeta(text);
     if (meta === undefined) return;
     const before = this.#known.get(meta.taskId);
-    // As in Redis: what comes again after a success is older, or the task ran twice.
-    if (before?.meta.state === 'SUCCESS') return;
+    // As in Redis: what comes after a success is older, or the task ran twice. A RETRY can come after its task's end.
+    if (before?.meta.state === 'SUCCESS' || (isFinal(before?.meta) && !isFinal(meta))) return;
     this.#known.delete(meta.taskId);
     this.#known.set(meta.taskId, { meta, attempt: meta.attempt ?? before?.attempt });
     const [oldest] = this.#known.size > KEPT ? this.#known.keys() : [];
