@@ -3,6 +3,7 @@ import type { Type } from '@nestjs/common';
 import { withDeadline } from './deadline.js';
 import type { DriverDescriptor, DriverModuleClass } from './driver.js';
 import { errorMessage, HubError } from './errors.js';
+import { peerError } from './peer-error.js';
 import { HubPlugin } from './plugin.js';
 
 /**
@@ -58,26 +59,10 @@ function neverSettled(descriptor: DriverDescriptor, timeoutMs: number): HubError
 
 function loadError(error: unknown, descriptor: DriverDescriptor): HubError {
   if (HubError.is(error)) return error;
-  const source = { plugin: descriptor.type, driver: descriptor.name, cause: error };
-  const missing = missingPackage(error);
-  if (missing !== undefined && descriptor.peers.some((peer) => packageName(peer) === missing)) {
-    return new HubError(
-      'PEER_MISSING',
-      `the driver needs the package ${missing}, which is not installed. Run: npm install ${descriptor.peers.join(' ')}`,
-      { ...source, details: { missing, install: [...descriptor.peers] } },
-    );
-  }
-  return new HubError('DRIVER_INVALID', `the driver did not load: ${errorMessage(error)}`, source);
-}
-
-function missingPackage(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  if (error.code !== 'ERR_MODULE_NOT_FOUND' && error.code !== 'MODULE_NOT_FOUND') return undefined;
-  const specifier = /Cannot find (?:package|module) '([^']+)'/.exec(error.message)?.[1];
-  return specifier === undefined ? undefined : packageName(specifier);
-}
-
-function packageName(specifier: string): string {
-  const [scope = '', name = ''] = specifier.split('/');
-  return scope.startsWith('@') ? `${scope}/${name.split('@')[0]}` : (scope.split('@')[0] ?? scope);
+  const source = { plugin: descriptor.type, driver: descriptor.name };
+  const missing = peerError(error, descriptor.peers, source);
+  return (
+    missing ??
+    new HubError('DRIVER_INVALID', `the driver did not load: ${errorMessage(error)}`, { ...source, cause: error })
+  );
 }

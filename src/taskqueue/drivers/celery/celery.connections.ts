@@ -1,11 +1,16 @@
 import { AMQP_DEFAULTS } from '../../../amqp/amqp.options.js';
 import { HubError, type HubErrorOptions } from '../../../core/errors.js';
+import { peerError } from '../../../core/peer-error.js';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
 import type { RedisOptions } from '../../../redis/index.js';
 import type { CeleryBroker } from './broker/celery-broker.js';
 import type { CeleryOptions, CeleryRedisOptions } from './celery.options.js';
 import { amqpUrl, redisUrl, transportOf, type CeleryTransport } from './celery.urls.js';
 import type { ResultBackend } from './results/result-backend.js';
+
+/** npm packages of each transport. */
+const AMQP_PEERS = ['@golevelup/nestjs-rabbitmq', 'amqplib'];
+const REDIS_PEERS = ['ioredis'];
 
 /** Makes broker and result backend of a plugin; connects nothing. Throws `CONFIG_INVALID` for a pair that does not work. */
 export async function celeryConnections(
@@ -21,7 +26,7 @@ export async function celeryConnections(
   }
   // Each only when it is used: an application with Redis alone has no amqplib, and the other way round.
   if (transport === 'amqp') {
-    const { AmqpBroker } = await import('./broker/amqp-broker.js');
+    const { AmqpBroker } = await installed(import('./broker/amqp-broker.js'), AMQP_PEERS, source);
     const { connectionName, ...amqp } = options.amqp;
     const { publishTimeout, appName } = options;
     const name = connectionName === AMQP_DEFAULTS.connectionName ? appName : connectionName;
@@ -32,7 +37,7 @@ export async function celeryConnections(
     const { RpcResults } = await import('./results/rpc-results.js');
     return { broker, results: new RpcResults(broker, options, source) };
   }
-  const { RedisBroker } = await import('./broker/redis-broker.js');
+  const { RedisBroker } = await installed(import('./broker/redis-broker.js'), REDIS_PEERS, source);
   const redis = redisOptions(urls[0] ?? '', options.redisBroker, source);
   const broker = new RedisBroker(redis, databaseOf(redis), options, logger, source);
   return { broker, results: await redisResults(options, logger, source) };
@@ -43,8 +48,17 @@ async function redisResults(
   logger: StoreLogger,
   source: HubErrorOptions,
 ): Promise<ResultBackend> {
-  const { RedisResults } = await import('./results/redis-results.js');
+  const { RedisResults } = await installed(import('./results/redis-results.js'), REDIS_PEERS, source);
   return new RedisResults(redisOptions(options.backendUrl, options.redisBackend, source), options, logger, source);
+}
+
+/** What was imported, or `PEER_MISSING` with what to install. */
+async function installed<T>(imported: Promise<T>, peers: readonly string[], source: HubErrorOptions): Promise<T> {
+  try {
+    return await imported;
+  } catch (error) {
+    throw peerError(error, peers, source) ?? error;
+  }
 }
 
 function brokerTransport(urls: readonly string[], source: HubErrorOptions): CeleryTransport {
