@@ -24,7 +24,7 @@ import type { CeleryRecord } from './celery-record.js';
 import { inspectWorkers, listWorkers } from './control/inspect.js';
 import { warnOfWorkers } from './control/worker-warnings.js';
 import { SessionExtras } from './session-extras.js';
-import { followProgress, TaskWatch } from './task-watch.js';
+import { followProgress, isOver, TaskWatch } from './task-watch.js';
 
 const DEFAULT_RESULT_TIMEOUT = 60_000;
 /** Least time of a look, in ms, whatever the caller's timeout. */
@@ -104,9 +104,9 @@ export class CeleryPlugin extends TaskQueuePlugin {
         const late = (): HubError =>
           this.error('TIMEOUT', 'getResult', `the result backend did not answer within ${timeout} ms.`);
         // The first look gets its time also with a timeout of 0: it is what the caller asks for.
-        const record = await withDeadline(watch.look(), Math.max(left, FIRST_LOOK), late, signal);
-        if (record !== undefined && (record.finishedAt !== null || record.expired)) return this.#result(record) as T;
-        if (Date.now() >= deadline) throw this.#timeout(taskId, timeout, record, watch.fault);
+        const record = await withDeadline(watch.look(left === 0), Math.max(left, FIRST_LOOK), late, signal);
+        if (record !== undefined && isOver(record)) return this.#result(record) as T;
+        if (left === 0) throw this.#timeout(taskId, timeout, record, watch.fault);
         await watch.changed(deadline - Date.now());
       }
     } finally {

@@ -3,7 +3,8 @@ import { HubError, type HubErrorOptions } from '../../../core/errors.js';
 import type { TaskProgress } from '../../taskqueue.types.js';
 import type { CelerySession } from './celery.session.js';
 import { isFinal, type CeleryRecord } from './celery-record.js';
-import { progressOf, type ResultMeta } from './results/result-meta.js';
+import type { StoredTask } from './results/result-backend.js';
+import { progressOf } from './results/result-meta.js';
 
 /** Pause before a look that failed is repeated, in ms. */
 const OUTAGE_PAUSE = 250;
@@ -16,11 +17,12 @@ export class TaskWatch {
   reports: TaskProgress[] = [];
   /** Why the last look failed; `undefined` when it did not. */
   fault: HubError | undefined;
-  #meta: ResultMeta | undefined;
+  #stored: StoredTask = {};
   #stale = true;
   #changed = false;
   #wake = (): void => undefined;
   #stop: (() => void) | undefined;
+  #ended = false;
 
   constructor(
     private readonly session: CelerySession,
@@ -29,19 +31,17 @@ export class TaskWatch {
     private readonly signal: AbortSignal | undefined,
   ) {}
 
-  /** The task as it is. */
-  async look(): Promise<CeleryRecord | undefined> {
+  /**
+   * The task as it is; `undefined` when that cannot be read, see {@link fault}.
+   * @param fresh read it, although what was heard tells as much
+   */
+  async look(fresh = false): Promise<CeleryRecord | undefined> {
     this.#changed = false;
-    const { results } = this.session;
     try {
-      this.#stop ??= await results.follow(this.taskId, (meta) => this.#heard(meta));
-      // What was heard is as good as what would be read.
-      if (isFinal(this.#meta) || !this.#stale) return this.session.record(this.taskId, { meta: this.#meta });
-      this.#stale = false;
-      const stored = await results.read(this.taskId);
+      if (this.#stop === undefined) await this.#follow();
+      if (fresh || (this.#stale && !isFinal(this.#stored.meta))) await this.#read();
       this.fault = undefined;
-      if (!isFinal(this.#meta)) this.#meta = stored.meta;
-      return this.session.record(this.taskId, { ...stored, meta: this.#meta });
+      return this.session.record(this.taskId, this.#stored);
     } catch (error) {
       this.#stale = true;
       if (!HubError.is(error, 'UNAVAILABLE', 'TIMEOUT')) throw error;
@@ -76,13 +76,28 @@ export class TaskWatch {
 
   /** Follows no longer. */
   end(): void {
+    this.#ended = true;
     this.#stop?.();
   }
 
-  #heard(meta: ResultMeta | undefined): void {
+  async #follow(): Promise<void> {
+    const stop = await this.session.results.follow(this.taskId, (meta) => this.#heard(meta));
+    // Whoever waited may have given up meanwhile.
+    if (this.#ended) stop();
+    else this.#stop = stop;
+  }
+
+  async #read(): Promise<void> {
+    this.#stale = false;
+    const stored = await this.session.results.read(this.taskId);
+    // What was heard meanwhile is newer.
+    this.#stored = isFinal(this.#stored.meta) ? { ...stored, meta: this.#stored.meta } : stored;
+  }
+
+  #heard(meta: StoredTask['meta']): void {
     if (meta === undefined) this.#stale = true;
-    else if (!isFinal(this.#meta) || meta.state === 'SUCCESS') {
-      this.#meta = meta;
+    else if (!isFinal(this.#stored.meta) || meta.state === 'SUCCESS') {
+      this.#stored = { ...this.#stored, meta };
       const report = progressOf(meta);
       if (report !== null && this.reports.push(report) > MOST_REPORTS) this.reports.shift();
     }
@@ -91,12 +106,19 @@ export class TaskWatch {
   }
 }
 
+/** Whether nothing more will come of a task. */
+export function isOver({ finishedAt, expired }: CeleryRecord): boolean {
+  return finishedAt !== null || expired;
+}
+
 /** The reports of a task until it ends, the latest one before first. */
 export async function* followProgress(watch: TaskWatch): AsyncGenerator<TaskProgress> {
   let seen: TaskProgress | undefined;
   try {
     for (;;) {
-      const record = await watch.look();
+      let record = await watch.look();
+      // The last report may have been missed; it is kept beside the result.
+      if (record !== undefined && isOver(record)) record = (await watch.look(true)) ?? record;
       const stored = record?.progress ?? null;
       const reports = watch.reports.splice(0);
       if (stored !== null && (reports.at(-1)?.sequence ?? 0) < stored.sequence) reports.push(stored);
@@ -106,7 +128,7 @@ export async function* followProgress(watch: TaskWatch): AsyncGenerator<TaskProg
         seen = next;
         yield next;
       }
-      if (record !== undefined && (record.finishedAt !== null || record.expired)) return;
+      if (record !== undefined && isOver(record)) return;
       if (watch.reports.length === 0) await watch.changed();
     }
   } finally {
