@@ -106,8 +106,7 @@ export class BullMQPlugin extends TaskQueuePlugin {
   }
 
   override async submitTask(name: string, options: SubmitOptions = {}): Promise<string> {
-    const { signal, ...task } = options;
-    const [taskId] = await this.#submit('submitTask', [{ ...task, name }], signal);
+    const [taskId] = await this.#submit('submitTask', [{ ...options, name }], options.signal);
     return taskId as string;
   }
 

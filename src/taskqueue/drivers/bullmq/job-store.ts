@@ -6,10 +6,10 @@ import type { CancelOutcome } from '../../taskqueue.types.js';
 import type { NormalizedSubmission } from '../../taskqueue.validation.js';
 import type { BullMQOptions } from './bullmq.options.js';
 import { CANCEL_SCRIPT } from './cancel-script.js';
-import { jobOptions } from './job-options.js';
+import { jobEntry } from './job-options.js';
 import { RECORD_FIELDS, recordOf, REVOKED_MARK, type TaskRecord } from './job-record.js';
 import { RedisKeys } from './redis-keys.js';
-import { decodeTask, encodeTask } from './task-envelope.js';
+import { decodeTask } from './task-envelope.js';
 import { TaskLocations, type TaskLocation } from './task-locations.js';
 
 /** How long a request to stop a running task is kept, in ms. */
@@ -60,7 +60,8 @@ export class JobStore {
     await this.#run(async () => {
       if (tasks.length === 1 && only !== undefined) {
         const queue = await this.#announced(only.queue ?? this.options.defaultQueue);
-        await queue.add(only.name, encodeTask(only), jobOptions(only, this.options, now));
+        const { job, jobId } = jobEntry(only, this.options, now);
+        await queue.getBackend().addJob(job, jobId);
         return;
       }
       for (const [name, group] of this.#byQueue(tasks)) await this.#submitBulk(await this.#announced(name), group, now);
@@ -209,10 +210,9 @@ export class JobStore {
     const sent: Promise<unknown>[] = [];
     let fault: { error: unknown } | undefined;
     for (let at = 0; at < tasks.length && fault === undefined; at += PART) {
-      const jobs = tasks
-        .slice(at, at + PART)
-        .map((task) => ({ name: task.name, data: encodeTask(task), opts: jobOptions(task, this.options, now) }));
-      sent.push(queue.addBulk(jobs).catch((error: unknown) => (fault ??= { error })));
+      const entries = tasks.slice(at, at + PART).map((task) => jobEntry(task, this.options, now));
+      const answered = queue.getBackend().addJobs(entries);
+      sent.push(answered.catch((error: unknown) => (fault ??= { error })));
       // Redis works on this part while the next one is made, and so does whatever else waits for the event loop.
       if (at + PART < tasks.length) await setImmediate();
     }

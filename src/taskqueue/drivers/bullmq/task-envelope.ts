@@ -16,6 +16,16 @@ export interface TaskEnvelope {
 
 const KEYS: readonly string[] = ['args', 'kwargs', 'headers', 'expires', 'timeLimit', 'retry'];
 
+/** JSON text of {@link encodeTask}, from the texts that the check has made. */
+export function envelopeText({ args, kwargs, headers, expires, timeLimit, retry }: NormalizedSubmission): string {
+  let text = `{"args":${args},"kwargs":${kwargs}`;
+  if (headers !== '{}') text += `,"headers":${headers}`;
+  if (expires !== null) text += `,"expires":${expires}`;
+  if (timeLimit !== null) text += `,"timeLimit":${timeLimit}`;
+  if (retry !== null) text += `,"retry":${JSON.stringify(retry)}`;
+  return `${text}}`;
+}
+
 /** The envelope of a checked submission. */
 export function encodeTask(task: NormalizedSubmission): TaskEnvelope {
   const { args, kwargs, headers, expires, timeLimit, retry } = task;
