@@ -19,6 +19,7 @@ app = Celery(
     broker=os.environ.get("CELERY_BROKER_URL", "amqp://guest:guest@127.0.0.1:5672//"),
     backend=os.environ.get("CELERY_RESULT_BACKEND", "redis://127.0.0.1:6379/0"),
     task_cls=HubTask,
+    include=["weather_tasks"],
 )
 configure(app)
 

@@ -9,9 +9,9 @@ import { AppModule } from './app.module.js';
 import { WeatherService } from './weather.service.js';
 
 const { values } = parseArgs({
-  options: { 'data-dir': { type: 'string', default: '.experiment-hub' }, json: { type: 'string' } },
+  options: { 'data-dir': { type: 'string' }, json: { type: 'string' } },
 });
-const dataDir = resolve(values['data-dir']);
+const dataDir = resolve(values['data-dir'] ?? process.env['HUB_DATA_DIR'] ?? '.experiment-hub');
 const began = Date.now();
 
 const app = await NestFactory.create(AppModule.in(dataDir), { logger: ['error', 'warn'] });

@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import {
   DataStreamPlugin,
   Experiments,
@@ -38,6 +38,7 @@ const PATIENCE = 30_000;
 @Injectable()
 export class WeatherService implements OnModuleInit {
   readonly #days = loadDays();
+  readonly #logger = new Logger(WeatherService.name);
 
   // @Inject only because tsx, which runs the examples, emits no decorator metadata; with nest build it is not needed.
   constructor(
@@ -48,7 +49,12 @@ export class WeatherService implements OnModuleInit {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    await this.tasks.registerTasks(new URL('./weather.tasks.js', import.meta.url));
+    if (this.tasks.supports.inProcess) {
+      await this.tasks.registerTasks(new URL('./weather.tasks.js', import.meta.url));
+    } else if ((await this.tasks.ping()) === 0) {
+      // The tasks of the same names are in examples/python-worker, and registered there.
+      this.#logger.warn('no worker answers: trainings and predictions wait until one is started');
+    }
   }
 
   /** The experiments of earlier replays in this store, the latest last. */
@@ -74,7 +80,7 @@ export class WeatherService implements OnModuleInit {
     this.experiments.define(weatherExperiment(experiment));
     await this.experiments.startConsumers();
 
-    say(`experiment ${experiment}: training on 2012 in a worker thread ...`);
+    say(`experiment ${experiment}: training on 2012 ...`);
     const outcome = await this.trainFirst(experiment);
     if (outcome.status !== 'FINISHED') throw new Error(`the first training ended ${outcome.status}: ${outcome.error}`);
     const first = await this.versionRow(outcome);
