@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LocalMLOpsPlugin } from '../../src/mlops/drivers/local/local.plugin.js';
 import { dumpStore } from '../mlflow/dump-store.js';
 import { python, readWithMlflow, skipReason } from '../mlflow/mlflow-python.js';
+import { BullMQRoom } from '../support/bullmq-room.js';
 import { MLflowServer } from '../support/mlflow-server.js';
 import { neededService } from '../support/needed-service.js';
 import { RabbitVhost } from '../support/rabbit-vhost.js';
@@ -25,6 +26,7 @@ interface Figures {
 }
 
 const rabbit = neededService('rabbitmq');
+const redis = neededService('redis');
 const TIMEOUT = 180_000;
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const demo = join(root, 'examples/quickstart/demo.ts');
@@ -143,6 +145,31 @@ describe('examples/quickstart', () => {
         });
       } finally {
         await vhost.remove();
+      }
+    },
+    TIMEOUT,
+  );
+
+  it.skipIf(redis.missing)(
+    `runs on BullMQ by another configuration file alone, with the same figures${redis.note}`,
+    async () => {
+      const { store: _store, health, ...same } = first.figures;
+      const room = new BullMQRoom(redis.address);
+      try {
+        const { output, figures: onBullMQ } = await figures({
+          HUB_CONFIG_PATH: 'config/hub_config.bullmq.yaml',
+          REDIS_URL: redis.address,
+          BULLMQ_PREFIX: room.prefix,
+          HUB_DATA_DIR: join(folder, 'beside-bullmq'),
+        });
+        expect(onBullMQ).toMatchObject({ ...same, health: { status: health.status } });
+        expect(output).not.toMatch(/WARN|ERROR/);
+        const counts = await room.queue('default').getJobCounts('completed', 'failed', 'wait', 'delayed', 'active');
+        expect(counts).toMatchObject({ failed: 0, wait: 0, delayed: 0, active: 0 });
+        // Every training and every prediction was one.
+        expect(counts['completed']).toBeGreaterThan(onBullMQ.versions.length);
+      } finally {
+        await room.close();
       }
     },
     TIMEOUT,

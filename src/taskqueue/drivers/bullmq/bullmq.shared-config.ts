@@ -1,5 +1,6 @@
 import type { DynamicModule } from '@nestjs/common';
 import { HubError, type HubErrorOptions } from '../../../core/errors.js';
+import { peerError } from '../../../core/peer-error.js';
 import { isIoredis } from '../../../redis/index.js';
 import type { BullMQOptions } from './bullmq.options.js';
 import { BullMQPlugin } from './bullmq.plugin.js';
@@ -12,9 +13,18 @@ const SOURCE: HubErrorOptions = { plugin: 'taskqueue', driver: 'bullmq' };
 
 class SharedConfigModule {}
 
-/** Finds the application's `BullModule.forRoot`. Rejects with `PEER_MISSING` when there is no `@nestjs/bullmq`. */
-export async function sharedConfigModule(sharedConfig: true | string): Promise<DynamicModule> {
-  const { getSharedConfigToken } = await loadNestBullMQ();
+/**
+ * Finds the application's `BullModule.forRoot`. Rejects with `PEER_MISSING` when there is no `@nestjs/bullmq`.
+ * @param load imports it
+ */
+export async function sharedConfigModule(
+  sharedConfig: true | string,
+  load: () => Promise<Pick<typeof import('@nestjs/bullmq'), 'getSharedConfigToken'>> = async () =>
+    import('@nestjs/bullmq'),
+): Promise<DynamicModule> {
+  const { getSharedConfigToken } = await load().catch((error: unknown) => {
+    throw peerError(error, [PEER], SOURCE) ?? error;
+  });
   const token = getSharedConfigToken(sharedConfig === true ? undefined : sharedConfig);
   return {
     module: SharedConfigModule,
@@ -46,17 +56,4 @@ export function pluginOnShared({ sharedConfig, ...options }: BullMQOptions, conf
   }
   const chosen = options.prefix ?? prefix;
   return new BullMQPlugin({ ...options, ...(chosen === undefined ? {} : { prefix: chosen }) }, connection);
-}
-
-async function loadNestBullMQ(): Promise<typeof import('@nestjs/bullmq')> {
-  try {
-    return await import('@nestjs/bullmq');
-  } catch (error) {
-    if (!(error instanceof Error) || !error.message.includes(PEER)) throw error;
-    throw new HubError(
-      'PEER_MISSING',
-      `sharedConfig needs the package ${PEER}, which is not installed. Run: npm install ${PEER}`,
-      { ...SOURCE, cause: error, details: { missing: PEER, install: [PEER] } },
-    );
-  }
 }

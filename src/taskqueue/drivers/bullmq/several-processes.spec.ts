@@ -98,22 +98,4 @@ describe.skipIf(redis.missing)(`several plugins on one Redis${redis.note}`, () =
     await Promise.all(ids.map((id) => submitter.getResult(id, { timeout: 15_000 })));
     expect(most).toBe(1);
   });
-
-  it('10 000 waiters use the connections of one', { timeout: 120_000 }, async () => {
-    const clients = (): Promise<number> =>
-      room.withRedis(async (client) => {
-        const list = String(await client.client('LIST'));
-        return list.split('\n').filter((line) => line.includes(`name=${room.prefix}`)).length;
-      });
-    await worker.registerTask('ours', ({ args }) => args[0] ?? null);
-    await submitter.getResult(await submitter.submitTask('ours'), { timeout: 15_000 });
-    const before = await clients();
-    const tasks = Array.from({ length: 10_000 }, (_item, index) => ({ name: 'ours', args: [index] }));
-    const ids = await submitter.submitTasks(tasks);
-    const results = Promise.all(ids.map((id) => submitter.getResult<number>(id, { timeout: 90_000 })));
-    await wait(200);
-    expect(await clients()).toBeLessThanOrEqual(before + 2);
-    expect(await results).toEqual(tasks.map(({ args }) => args[0]));
-    expect((await submitter.healthCheck()).details).toMatchObject({ waitedFor: 0 });
-  });
 });
