@@ -138,7 +138,7 @@ const sentinel = Joi.object<NonNullable<CeleryRedisOptions['sentinel']>>({
   name: Joi.string().required().description('Name of the group of servers whose master is used (master_name).'),
   username: Joi.string().description('User of the sentinels.'),
   password: Joi.string().allow('').meta({ secret: true }).description('Password of the sentinels.'),
-});
+}).description('With sentinel:// URLs: the group of servers, and the login of the sentinels.');
 
 const redis = () =>
   Joi.object<CeleryRedisOptions>({ username, password, db, tls, connectTimeout, commandTimeout, sentinel }).default();
