@@ -1,17 +1,22 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { loadHubConfig } from '../../src/config/index.js';
+import { experimentsSchema } from '../../src/experiment/experiment.schema.js';
+import { builtInDrivers } from '../../src/hub/built-in-drivers.js';
 
 interface Service {
   image?: string;
-  build?: { dockerfile_inline?: string };
+  build?: { context?: string; dockerfile_inline?: string };
+  environment?: Record<string, string>;
   ports?: string[];
   healthcheck?: { test?: string[] };
   volumes?: string[];
   command?: string[];
 }
 
-const text = readFileSync(new URL('../../docker-compose.yml', import.meta.url), 'utf8');
+const root = new URL('../../', import.meta.url);
+const text = readFileSync(new URL('docker-compose.yml', root), 'utf8');
 const { services, volumes } = parse(text) as { services: Record<string, Service>; volumes: Record<string, unknown> };
 
 describe('docker-compose.yml', () => {
@@ -29,7 +34,10 @@ describe('docker-compose.yml', () => {
       for (const [, version] of (service.build?.dockerfile_inline ?? '').matchAll(/pip install .*? (\S+)$/gm)) {
         expect(version).toMatch(/==|requirements\.txt/);
       }
-      for (const volume of service.volumes ?? []) expect(volumes).toHaveProperty(volume.split(':')[0] ?? '');
+      for (const [source = ''] of (service.volumes ?? []).map((volume) => volume.split(':'))) {
+        if (source.startsWith('./')) expect(existsSync(new URL(source, root)), source).toBe(true);
+        else expect(volumes).toHaveProperty(source);
+      }
     },
   );
 
@@ -44,5 +52,60 @@ describe('docker-compose.yml', () => {
     const requirements = readFileSync(new URL('../support/requirements.txt', import.meta.url), 'utf8');
     const pinned = /^mlflow==(\S+)$/m.exec(requirements)?.[1];
     expect(services['mlflow']?.build?.dockerfile_inline).toContain(`mlflow==${pinned}`);
+  });
+
+  it('builds the worker from files that are there, with the Celery of the tests', () => {
+    const { context = '', dockerfile_inline: dockerfile = '' } = services['worker']?.build ?? {};
+    const sources = [...dockerfile.matchAll(/^COPY (\S+) \S+$/gm)].map(([, source = '']) => `${context}/${source}`);
+    expect(sources).toEqual([
+      'examples/python-worker/requirements.txt',
+      'examples/quickstart/data',
+      'examples/python-worker/*.py',
+    ]);
+    for (const source of sources) {
+      const path = source.replace('*', 'weather_tasks');
+      expect(existsSync(new URL(path, root)), path).toBe(true);
+    }
+    const celeryOf = (path: string): string | undefined =>
+      /^celery\S+$/m.exec(readFileSync(new URL(path, root), 'utf8'))?.[0];
+    expect(celeryOf('examples/python-worker/requirements.txt')).toMatch(/==/);
+    expect(celeryOf('examples/python-worker/requirements.txt')).toBe(celeryOf('test/support/requirements.txt'));
+  });
+});
+
+describe('config/hub_config.compose.yaml', () => {
+  const others = {
+    RABBITMQ_USER: 'rabbit-user',
+    RABBITMQ_PASSWORD: 'rabbit-password',
+    RABBITMQ_PORT: '5671',
+    REDIS_PASSWORD: 'redis-password',
+    REDIS_PORT: '6378',
+    MLFLOW_PORT: '5001',
+  };
+
+  it.each([
+    ['no variable set', {}],
+    ['all variables set', others],
+  ])('leads to the services of docker-compose.yml, and has the queue of its worker, with %s', (_case, env) => {
+    const path = new URL('config/hub_config.compose.yaml', root).pathname;
+    const { plugins, global } = loadHubConfig({ path, env, drivers: builtInDrivers(), experimentsSchema });
+    const { mlops, datastream, taskqueue } = plugins;
+    const filled = (value = ''): string =>
+      value.replace(/\$\{(\w+)(?::-([^}]*))?\}/g, (_all, name: string, fallback = '') =>
+        String({ ...env, PWD: '/project' }[name] ?? fallback),
+      );
+    const address = (service: string): string => filled(services[service]?.ports?.[0]).replace(/:\d+$/, '');
+    // What its worker has, from outside of its network.
+    const { CELERY_BROKER_URL: broker, CELERY_RESULT_BACKEND: results } = services['worker']?.environment ?? {};
+    const brokerUrl = filled(broker).replace('rabbitmq:5672', address('rabbitmq'));
+    const backendUrl = filled(results).replace('redis:6379', address('redis'));
+
+    expect(mlops).toMatchObject({ type: 'mlflow', config: { mlflowUri: `http://${address('mlflow')}` } });
+    expect(datastream).toMatchObject({ type: 'rabbitmq', config: { url: brokerUrl.replace(/\/\/$/, '') } });
+    expect(taskqueue).toMatchObject({ type: 'celery', config: { brokerUrl, backendUrl } });
+    const { RABBITMQ_DEFAULT_USER: user, RABBITMQ_DEFAULT_PASS: password } = services['rabbitmq']?.environment ?? {};
+    expect(new URL(brokerUrl)).toMatchObject({ username: filled(user), password: filled(password) });
+    expect(new URL(backendUrl).password).toBe(filled(services['redis']?.command?.at(-1)));
+    expect(services['worker']?.volumes?.map(filled)).toEqual([`./${global.workDir}:/project/${global.workDir}`]);
   });
 });
