@@ -1,7 +1,7 @@
 """The tasks of the quickstart's demo on scikit-learn: the Python twins of examples/quickstart/weather.tasks.ts.
 
-Names, arguments and results are those of the JavaScript tasks (src/experiment/task-contract.ts), so the application does
-not notice which of them answers. Only the forest is another one, and with it the figures.
+They have the arguments and results of the JavaScript tasks (src/experiment/task-contract.ts), so the application does not
+notice which of them answers. Only the forest is another one, and with it the figures.
 
 Models travel as files: ``train`` leaves one in ``outputDir``, ``predict`` and ``evaluate`` read it from the ``path`` of
 the model. Both are folders in the ``work_dir`` of the application, which this worker has to see under the same path.

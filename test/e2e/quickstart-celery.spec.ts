@@ -87,7 +87,7 @@ describe.skipIf(isMissing)(`examples/quickstart on Celery${python.note}${rabbitm
     await expect.poll(left, { timeout: 20_000 }).toBe(0);
   });
 
-  it('stored the versions with the files that Python wrote, their metrics and params, and left nothing behind', async () => {
+  it('stored the versions with the files and metrics of the worker, and left no folder of a training', async () => {
     const plugin = new LocalMLOpsPlugin({ dataDir: join(folder, 'data') });
     await plugin.initialize();
     try {
@@ -100,8 +100,8 @@ describe.skipIf(isMissing)(`examples/quickstart on Celery${python.note}${rabbitm
         const { status, params, metrics } = await plugin.getRun(runId ?? '');
         expect(status).toBe('FINISHED');
         expect(params['trained_until']).toBe(trainedUntil);
-        // The step is that of the last progress report. The accuracy is the training's own, and that of the figures is of
-        // the evaluation, which has read the model from its file.
+        // The step is that of the last progress report. The accuracy is the training's own; that of the figures is of the
+        // evaluation, which has read the model from its file.
         expect(metrics['accuracy']).toMatchObject({ step: 50, value: accuracy });
       }
     } finally {
