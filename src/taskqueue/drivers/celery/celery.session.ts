@@ -88,9 +88,12 @@ export class CelerySession {
     const notes = new Map<string, SubmitNote>();
     const routed = tasks.map(({ task, extras = {}, route = this.routes.find(task.name, task.queue) }) => {
       const { taskId, name, due } = task;
-      if (extras.ignoreResult !== true) notes.set(taskId, { name, queue: route.queue, submittedAt: now, due });
+      // A time that is long past does not make the result an old one.
+      const note = { name, queue: route.queue, submittedAt: now, due: Math.max(now, due) };
+      if (extras.ignoreResult !== true) notes.set(taskId, note);
+      const message = taskMessage(task, extras, this.style, now, source);
       this.#warnOfDelay(task, now);
-      return { message: taskMessage(task, extras, this.style, now, source), route };
+      return { message, route };
     });
     // What is stored of a success stays, and would be taken for the result of the task that is sent now.
     const reused = tasks.filter(({ ownId }) => ownId).map(({ task }) => task.taskId);

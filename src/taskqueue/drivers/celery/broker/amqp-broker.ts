@@ -5,6 +5,7 @@ import type { JsonObject } from '../../../../core/json.js';
 import type { StoreLogger } from '../../../../embedded/store-logger.js';
 import type { CeleryOptions } from '../celery.options.js';
 import type { TaskMessage } from '../message/task-message.js';
+import { amqpHeaders } from './amqp-headers.js';
 import { AmqpInbox, type InboxSpec } from './amqp-inbox.js';
 import { AmqpQueues } from './amqp-queues.js';
 import type {
@@ -186,7 +187,7 @@ export class AmqpBroker implements CeleryBroker {
   #message({ message, route }: RoutedTask): AmqpMessage {
     const { taskId, headers, body, replyTo } = message;
     const properties: Options.Publish = {
-      headers,
+      headers: amqpHeaders(headers),
       correlationId: taskId,
       // By it a message is known that is sent again after a lost confirm.
       messageId: taskId,

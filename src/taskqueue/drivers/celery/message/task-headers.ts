@@ -11,7 +11,7 @@ const RESERVED: ReadonlySet<string> = new Set([
   ...['stamped_headers', 'stamps', 'compression', 'redelivered', 'args', 'kwargs', 'headers', 'properties', 'chain'],
   ...['chord', 'callbacks', 'errbacks', 'called_directly', 'correlation_id', 'delivery_info', 'hostname', 'is_eager'],
   ...['loglevel', 'logfile', 'reply_to', 'taskset', 'utc', 'as_execution_options', 'update', 'clear', 'get'],
-  ...['children', 'CC', 'BCC'],
+  ...['children', 'time_limit', 'soft_time_limit', 'CC', 'BCC'],
 ]);
 
 /** Of Python's own attributes, of the broker, and of the hub's Python helper. */

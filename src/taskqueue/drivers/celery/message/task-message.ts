@@ -1,9 +1,9 @@
-import type { HubErrorOptions } from '../../../../core/errors.js';
+import { HubError, type HubErrorOptions } from '../../../../core/errors.js';
 import type { JsonObject, JsonValue } from '../../../../core/json.js';
 import type { NormalizedSubmission } from '../../../taskqueue.validation.js';
 import { checkForKombu } from './kombu-json.js';
 import { checkTaskHeaders } from './task-headers.js';
-import { wireTime } from './wire-time.js';
+import { WIRE_TIMES, wireTime } from './wire-time.js';
 
 /** A task as Celery's message protocol 2 has it, for any broker. https://docs.celeryq.dev/en/stable/internals/protocol.html */
 export interface TaskMessage {
@@ -81,8 +81,8 @@ export function taskMessage(
     task: name,
     id: taskId,
     shadow: null,
-    eta: due > now ? wireTime(due, style.timezone) : null,
-    expires: expires === null ? null : wireTime(expires, style.timezone),
+    eta: due > now ? timeHeader('eta', due, style, source) : null,
+    expires: expires === null ? null : timeHeader('expires', expires, style, source),
     group: extras.group?.id ?? null,
     group_index: extras.group?.index ?? null,
     // How many were used up already, not how many are left.
@@ -91,8 +91,8 @@ export function taskMessage(
     timelimit: [seconds(timeLimit), seconds(extras.softTimeLimit ?? null)],
     root_id: extras.rootId ?? taskId,
     parent_id: null,
-    argsrepr: style.showArguments ? args.slice(0, MAX_REPR) : '(hidden)',
-    kwargsrepr: style.showArguments ? kwargs.slice(0, MAX_REPR) : '{hidden}',
+    argsrepr: style.showArguments ? beginning(args) : '(hidden)',
+    kwargsrepr: style.showArguments ? beginning(kwargs) : '{hidden}',
     origin: style.origin,
     ignore_result: extras.ignoreResult === true,
     replaced_task_nesting: 0,
@@ -120,6 +120,18 @@ function embedText({ callbacks, errbacks, chain }: TaskEmbed, what: string, sour
   return text;
 }
 
+/** Not half of a surrogate pair, which is no text to Python. */
+function beginning(text: string): string {
+  return text.slice(0, MAX_REPR).replace(/[\uD800-\uDBFF]$/, '');
+}
+
+function timeHeader(name: string, ms: number, { timezone }: TaskMessageStyle, source: HubErrorOptions): string {
+  if (ms <= WIRE_TIMES.last) return wireTime(Math.max(WIRE_TIMES.first, ms), timezone);
+  // A worker drops the message without a word.
+  throw new HubError('INVALID_ARGUMENT', `${name} is later than Python's last year, 9999.`, source);
+}
+
 function seconds(ms: number | null): number | null {
-  return ms === null ? null : ms / 1_000;
+  // 0 would be no limit at all.
+  return ms === null ? null : Math.max(0.001, ms / 1_000);
 }

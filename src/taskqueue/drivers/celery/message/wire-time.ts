@@ -1,6 +1,9 @@
+/** First and last point in time that are sent, in ms since 1970: Python ends with the year 9999, in every time zone. */
+export const WIRE_TIMES = { first: 0, last: Date.UTC(9999, 11, 30) } as const;
+
 /**
  * A point in time as ISO 8601 with the offset of a time zone, as Celery's headers `eta` and `expires` have it.
- * @param ms since 1970
+ * @param ms since 1970, within {@link WIRE_TIMES}
  * @param timezone an IANA name; `UTC` gives `Z`
  */
 export function wireTime(ms: number, timezone: string): string {
