@@ -1,0 +1,3 @@
+import { chaosRun } from './chaos-run.js';
+
+chaosRun('redis');
