@@ -5,9 +5,7 @@ import type { Redactor } from '../../../core/redact.js';
 import { validateOptions } from '../../../core/validate.js';
 import { StoreLogger } from '../../../embedded/store-logger.js';
 import { redisError } from '../../../redis/index.js';
-import type { HandlerRegistration } from '../../runner/in-process-runner.js';
-import { resolveTaskModule } from '../../runner/task-module.js';
-import type { ModuleRegistration } from '../../runner/thread-pool.js';
+import { handlerRegistration, moduleRegistrations } from '../../runner/task-registrations.js';
 import { TaskQueuePlugin } from '../../taskqueue.plugin.js';
 import type {
   CancelOutcome,
@@ -20,14 +18,7 @@ import type {
   TaskSubmission,
   WorkerInfo,
 } from '../../taskqueue.types.js';
-import {
-  checkTaskId,
-  checkTaskName,
-  checkTaskOptions,
-  checkTimeout,
-  normalizeSubmission,
-  type SubmissionRules,
-} from '../../taskqueue.validation.js';
+import { checkTaskId, checkTimeout, normalizeSubmission, type SubmissionRules } from '../../taskqueue.validation.js';
 import type { BullMQExtras } from './bullmq.extras.js';
 import { taskQueueHealth } from './bullmq.health.js';
 import { bullmqSchema, type BullMQOptions, type BullMQPluginOptions } from './bullmq.options.js';
@@ -83,26 +74,15 @@ export class BullMQPlugin extends TaskQueuePlugin {
 
   override async registerTasks(module: string | URL): Promise<string[]> {
     const { threads } = this.#open('registerTasks');
-    const found = resolveTaskModule(module, this.source('registerTasks'));
-    const tasks = await threads.runner.list(found).catch((error: unknown) => {
-      throw HubError.is(error) ? this.error(error.code, 'registerTasks', error.message) : error;
-    });
+    const tasks = await moduleRegistrations(module, threads, this.source('registerTasks'));
     // It may have been shut down in the meantime.
-    const { work } = this.#open('registerTasks');
-    await work.register(tasks.map((task): ModuleRegistration => ({ ...task, module: found, slots: threads })));
+    await this.#open('registerTasks').work.register(tasks);
     return tasks.map(({ name }) => name);
   }
 
   override async registerTask(name: string, handler: TaskHandler, options: TaskOptions = {}): Promise<void> {
     const { work, inProcess } = this.#open('registerTask');
-    const source = this.source('registerTask');
-    checkTaskName(name, source);
-    checkTaskOptions(options, source);
-    if (typeof handler !== 'function') {
-      throw this.error('INVALID_ARGUMENT', 'registerTask', `the handler of task "${name}" has to be a function.`);
-    }
-    const registration: HandlerRegistration = { name, handler, options, slots: inProcess };
-    await work.register([registration]);
+    await work.register([handlerRegistration(name, handler, options, inProcess, this.source('registerTask'))]);
   }
 
   override async submitTask(name: string, options: SubmitOptions = {}): Promise<string> {

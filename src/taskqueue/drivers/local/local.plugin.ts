@@ -16,22 +16,14 @@ import {
   type TaskSubmission,
   type WorkerInfo,
 } from '../../taskqueue.types.js';
-import {
-  checkTaskId,
-  checkTaskName,
-  checkTaskOptions,
-  checkTimeout,
-  normalizeSubmission,
-} from '../../taskqueue.validation.js';
+import { checkTaskId, checkTimeout, normalizeSubmission } from '../../taskqueue.validation.js';
 import { IN_MEMORY } from '../../../embedded/store.options.js';
 import { storeFailure } from '../../../embedded/store-failure.js';
 import { StoreLogger } from '../../../embedded/store-logger.js';
-import type { HandlerRegistration } from '../../runner/in-process-runner.js';
 import { localTaskQueueSchema, type LocalTaskQueueOptions } from './local.options.js';
-import { resolveTaskModule } from '../../runner/task-module.js';
+import { handlerRegistration, moduleRegistrations } from '../../runner/task-registrations.js';
 import type { TaskRecord } from './task-records.js';
 import { openQueue, type OpenQueue } from './open-queue.js';
-import type { ModuleRegistration } from '../../runner/thread-pool.js';
 import type { TaskChange } from '../../runner/task-waiters.js';
 
 const DEFAULT_RESULT_TIMEOUT = 60_000;
@@ -65,28 +57,16 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
   }
 
   override async registerTasks(module: string | URL): Promise<string[]> {
-    const source = this.source('registerTasks');
     const { threads } = this.#open('registerTasks');
-    const found = resolveTaskModule(module, source);
-    const tasks = await threads.runner.list(found).catch((error: unknown) => {
-      throw HubError.is(error) ? this.error(error.code, 'registerTasks', error.message) : error;
-    });
+    const tasks = await moduleRegistrations(module, threads, this.source('registerTasks'));
     // It may have been shut down in the meantime.
-    const { scheduler } = this.#open('registerTasks');
-    scheduler.register(tasks.map((task): ModuleRegistration => ({ ...task, module: found, slots: threads })));
+    this.#open('registerTasks').scheduler.register(tasks);
     return tasks.map(({ name }) => name);
   }
 
   override async registerTask(name: string, handler: TaskHandler, options: TaskOptions = {}): Promise<void> {
     const { scheduler, inProcess } = this.#open('registerTask');
-    const source = this.source('registerTask');
-    checkTaskName(name, source);
-    checkTaskOptions(options, source);
-    if (typeof handler !== 'function') {
-      throw this.error('INVALID_ARGUMENT', 'registerTask', `the handler of task "${name}" has to be a function.`);
-    }
-    const registration: HandlerRegistration = { name, handler, options, slots: inProcess };
-    scheduler.register([registration]);
+    scheduler.register([handlerRegistration(name, handler, options, inProcess, this.source('registerTask'))]);
   }
 
   override async submitTask(name: string, options: SubmitOptions = {}): Promise<string> {
