@@ -75,7 +75,7 @@ describe.skipIf(redis.missing)(`the driver beside @nestjs/bullmq in one applicat
   }
 
   /** What the application adds comes to the hub, and what the hub submits to the application's queue. */
-  async function worksTogether({ processor = true } = {}): Promise<void> {
+  async function expectToWorkTogether({ processor = true } = {}): Promise<void> {
     const { tasks, queue } = (app as INestApplication).get(ReportService);
     await queue.add('report', { month: 3 }, { jobId: 'report-3' });
     expect(await tasks.getResult('report-3', { timeout: TIMEOUT })).toBe('reported {"month":3}');
@@ -91,14 +91,14 @@ describe.skipIf(redis.missing)(`the driver beside @nestjs/bullmq in one applicat
   it("the application's @Processor and @InjectQueue work with the hub's tasks and queues", async () => {
     const { url, prefix } = room;
     await start(BullModule.forRoot({ connection: { url }, prefix }), { url, prefix });
-    await worksTogether();
+    await expectToWorkTogether();
   });
 
   describe('with sharedConfig', () => {
     it('takes connection and prefix from forRoot: a url', async () => {
       const { url, prefix } = room;
       await start(BullModule.forRoot({ connection: { url }, prefix }), { shared_config: true });
-      await worksTogether();
+      await expectToWorkTogether();
     });
 
     it('host and port, from forRootAsync', async () => {
@@ -119,7 +119,7 @@ describe.skipIf(redis.missing)(`the driver beside @nestjs/bullmq in one applicat
       const connection = client();
       const { prefix } = room;
       await start(BullModule.forRoot('mine', { connection, prefix }), { shared_config: 'mine' }, 'mine');
-      await worksTogether({ processor: false });
+      await expectToWorkTogether({ processor: false });
       const names = String(await connection.client('LIST')).split('\n');
       expect(names.filter((line) => line.includes(`name=${prefix}:hub `)).length).toBeGreaterThanOrEqual(2);
       await app?.get(TaskQueuePlugin).shutdown();

@@ -22,17 +22,20 @@ describe.skipIf(redis.missing)(`logging in to Redis${redis.note}`, { timeout: 60
   const parts = (): { host: string; port: number } => ({ host: '127.0.0.1', port: server.port });
 
   it('works with the password in the URL, beside it, and by parts', async () => {
-    await room.works({ url: server.url });
-    await room.works({ url: `redis://:wrong@127.0.0.1:${server.port}`, password: CANARY });
-    await room.works({ ...parts(), username: 'default', password: CANARY });
+    expect(await room.works({ url: server.url })).toBe(true);
+    expect(await room.works({ url: `redis://:wrong@127.0.0.1:${server.port}`, password: CANARY })).toBe(true);
+    expect(await room.works({ ...parts(), username: 'default', password: CANARY })).toBe(true);
   });
 
   it('a wrong password, user, or none is UNAUTHORIZED, and is told nowhere', async () => {
     const wrong = `${CANARY}?`;
-    await room.refused({ url: `redis://:${encodeURIComponent(wrong)}@127.0.0.1:${server.port}` }, 'UNAUTHORIZED');
-    await room.refused({ ...parts(), password: wrong }, 'UNAUTHORIZED');
-    await room.refused({ ...parts(), username: CANARY, password: wrong }, 'UNAUTHORIZED');
-    await room.refused(parts(), 'UNAUTHORIZED');
+    const logins = [
+      { url: `redis://:${encodeURIComponent(wrong)}@127.0.0.1:${server.port}` },
+      { ...parts(), password: wrong },
+      { ...parts(), username: CANARY, password: wrong },
+    ];
+    for (const login of logins) expect((await room.refused(login, 'UNAUTHORIZED')).message).toContain('WRONGPASS');
+    expect((await room.refused(parts(), 'UNAUTHORIZED')).message).toContain('NOAUTH');
   });
 
   it('a password that is changed while the plugin is open is told nowhere either, and it comes back with the old one', async () => {
@@ -63,7 +66,7 @@ describe.skipIf(redis.missing)(`logging in to Redis${redis.note}`, { timeout: 60
     it(`maxmemory-policy ${policy}: ${warnings} warning at the start`, async () => {
       const own = await RedisServer.create({ args: ['--maxmemory-policy', policy] });
       try {
-        await room.works({ url: own.url });
+        expect(await room.works({ url: own.url })).toBe(true);
         const told = room.log.texts('warn', 'error').filter((line) => line.includes('maxmemory'));
         expect(told).toHaveLength(warnings);
         for (const line of told) expect(line).toMatch(new RegExp(`${policy}.*noeviction`));

@@ -53,9 +53,9 @@ describe.skipIf(redis.missing)(`TLS to Redis${redis.note}`, { timeout: DEADLINE 
   };
 
   it('works with the right authority, by rediss:// and by parts, as a file and as PEM', async () => {
-    await room.works({ url: at('rediss'), tls: { ca: files.ca } });
-    await room.works(parts({ ca: await readFile(files.ca, 'utf8') }));
-    await room.works({ url: at('redis'), tls: { enabled: true, ca: files.ca } });
+    expect(await room.works({ url: at('rediss'), tls: { ca: files.ca } })).toBe(true);
+    expect(await room.works(parts({ ca: await readFile(files.ca, 'utf8') }))).toBe(true);
+    expect(await room.works({ url: at('redis'), tls: { enabled: true, ca: files.ca } })).toBe(true);
   });
 
   it('an untrusted certificate is CONFIG_INVALID; it is taken when the options say so', async () => {
@@ -65,7 +65,7 @@ describe.skipIf(redis.missing)(`TLS to Redis${redis.note}`, { timeout: DEADLINE 
     const other = await makeCertificates(join(folder, 'other'));
     const wrong = await room.refused({ url: at('rediss'), tls: { ca: other.ca } }, 'CONFIG_INVALID');
     expect(wrong.message).toMatch(/certificate.*tls\.ca/);
-    await room.works({ url: at('rediss'), tls: { rejectUnauthorized: false } });
+    expect(await room.works({ url: at('rediss'), tls: { rejectUnauthorized: false } })).toBe(true);
   });
 
   it('a certificate for another host is CONFIG_INVALID', async () => {
@@ -77,12 +77,12 @@ describe.skipIf(redis.missing)(`TLS to Redis${redis.note}`, { timeout: DEADLINE 
   it('mutual TLS works with cert and key, the key encrypted too, and without them says what is missing', async () => {
     const { ca, clientCert: cert, clientKey: key } = files;
     const url = at('rediss', mutualPort);
-    await room.works({ url, tls: { ca, cert, key } });
+    expect(await room.works({ url, tls: { ca, cert, key } })).toBe(true);
     const locked = join(folder, 'locked.key');
     await run('openssl', ['rsa', '-aes256', '-passout', `pass:${CANARY}`, '-in', key, '-out', locked], {
       timeout: DEADLINE,
     });
-    await room.works({ url, tls: { ca, cert, key: locked, passphrase: CANARY } });
+    expect(await room.works({ url, tls: { ca, cert, key: locked, passphrase: CANARY } })).toBe(true);
     const wrong = { ca, cert, key: locked, passphrase: `${CANARY}?` };
     expect((await room.refused({ url, tls: wrong }, 'CONFIG_INVALID')).message).toMatch(/tls\.(key|passphrase)/);
     // The connection may be reset before the server's reason is read.
