@@ -27,7 +27,9 @@ export class InProcessRunner implements TaskRunner {
       kwargs: task.kwargs,
       headers: task.headers,
       attempt: task.attempt,
-      signal: hooks.signal,
+      get signal() {
+        return hooks.signal;
+      },
       // Async, so that what is wrong with the data rejects as it does in a thread.
       progress: async (data: JsonValue) => {
         if (over)

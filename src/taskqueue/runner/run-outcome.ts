@@ -30,8 +30,8 @@ export type StopReason = 'cancelled' | 'timeLimit' | 'shutdown';
 
 /** What a runner needs beside the task. */
 export interface RunHooks {
-  /** Asks the handler to stop. */
-  signal: AbortSignal;
+  /** Asks the handler to stop. It is made when it is read for the first time. */
+  readonly signal: AbortSignal;
   /** Stores a progress report, given as JSON text; throws or rejects when it cannot. */
   onProgress(json: string): void | Promise<void>;
 }

@@ -16,7 +16,8 @@ export type RunEnd =
 export class TaskRun<Task extends RunnableTask = RunnableTask> {
   /** Resolves once, never rejects. */
   readonly ended: Promise<RunEnd>;
-  readonly #controller = new AbortController();
+  /** Made when somebody asks for the signal: most tasks never do, and making one takes longer than many of them. */
+  #controller: AbortController | undefined;
   readonly #timeLimit: number | undefined;
   readonly #limitAlarm = new Alarm(() => this.stop('timeLimit'));
   readonly #killAlarm = new Alarm(() => this.#kill());
@@ -34,8 +35,11 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
     this.#timeLimit = task.timeLimit ?? registration.options.timeLimit;
     this.ended = new Promise((resolve) => (this.#settle = resolve));
     if (this.#timeLimit !== undefined) this.#limitAlarm.set(Date.now() + this.#timeLimit);
+    const signal = (): AbortSignal => this.#signal;
     this.#handle = registration.slots.runner.run(task, registration, {
-      signal: this.#controller.signal,
+      get signal() {
+        return signal();
+      },
       onProgress: (json) => onProgress(this, json, ++this.#sequence),
     });
     void this.#handle.outcome.then((outcome) => this.#settle(this.#conclude(outcome)));
@@ -52,7 +56,15 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
     if (this.#stopped !== undefined) return;
     this.#stopped = reason;
     this.#killAlarm.set(Date.now() + this.killGrace);
-    this.#controller.abort(this.#abortReason(reason));
+    this.#controller?.abort(this.#abortReason(reason));
+  }
+
+  get #signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#stopped !== undefined) this.#controller.abort(this.#abortReason(this.#stopped));
+    }
+    return this.#controller.signal;
   }
 
   /** Stops the timers of a run that is abandoned. */
