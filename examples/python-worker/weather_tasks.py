@@ -114,7 +114,7 @@ def _fit(days: Sequence[Day], trees: int, seed: int) -> RandomForestClassifier:
 
 
 def _score(forest: RandomForestClassifier, days: Sequence[Day]) -> float:
-    predicted = forest.predict([day.features for day in days]).tolist()
+    predicted: list[str] = forest.predict([day.features for day in days]).tolist()
     return sum(day.weather == weather for day, weather in zip(days, predicted)) / len(days)
 
 
@@ -126,5 +126,7 @@ def _forest_in(folder: str) -> RandomForestClassifier:
 
 def _vector(row: Any) -> list[float] | None:
     """The features of a row, or None when one of them is missing or no number."""
-    values = [row.get(name) for name in _FEATURES] if isinstance(row, Mapping) else [None]
-    return values if all(type(value) in (int, float) and math.isfinite(value) for value in values) else None
+    values = [row.get(name) for name in _FEATURES] if isinstance(row, Mapping) else []
+    # True and False are ints in Python; in JSON they are no numbers.
+    numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    return numbers if len(numbers) == len(_FEATURES) and all(map(math.isfinite, numbers)) else None
