@@ -1,5 +1,6 @@
 import type { Options } from 'amqplib';
 import { AmqpLink, AmqpPublisher, AmqpRpc, type AmqpMessage, type AmqpOptions } from '../../../../amqp/index.js';
+import { sleep, withDeadline } from '../../../../core/deadline.js';
 import { HubError, type HubErrorOptions } from '../../../../core/errors.js';
 import type { JsonObject } from '../../../../core/json.js';
 import type { StoreLogger } from '../../../../embedded/store-logger.js';
@@ -16,12 +17,16 @@ import type {
   RoutedTask,
   TaskPublishOptions,
 } from './celery-broker.js';
+import type { TaskRoute } from './task-route.js';
 import { CELERYEV, ControlReplies, parsed, PIDBOX, REPLY_PIDBOX } from './control-replies.js';
 
 /** How long answers wait in the queue, and how long it lives without a consumer, in ms; as Python has them. */
 const REPLY_QUEUE = { messageTtl: 300_000, expires: 10_000 };
 /** The same for events. */
 const EVENT_QUEUE = { messageTtl: 5_000, expires: 60_000 };
+
+/** Wait before a queue is looked for again after a lost connection, in ms. */
+const AGAIN_MS = 100;
 
 /** Celery over RabbitMQ, on two connections: an alarm of the broker freezes the one that publishes. */
 export class AmqpBroker implements CeleryBroker {
@@ -89,8 +94,10 @@ export class AmqpBroker implements CeleryBroker {
     const missing = new Map(
       tasks.filter(({ route }) => !this.#queues.isReady(route)).map(({ route }) => [route.queue, route]),
     );
-    for (const route of missing.values()) await this.#ensure(route, operation);
-    const options = { timeout: this.options.publishTimeout, ...(signal === undefined ? {} : { signal }) };
+    const deadline = performance.now() + this.options.publishTimeout;
+    for (const route of missing.values()) await this.#ensure(route, deadline, { signal, operation });
+    const timeout = Math.max(1, deadline - performance.now());
+    const options = { timeout, ...(signal === undefined ? {} : { signal }) };
     const messages = tasks.map((task) => this.#message(task));
     const [single] = messages;
     if (single !== undefined && messages.length === 1) {
@@ -172,15 +179,24 @@ export class AmqpBroker implements CeleryBroker {
     await Promise.all([this.#publish.close(), this.#consume.close()]);
   }
 
-  async #ensure(route: RoutedTask['route'], operation: string): Promise<void> {
-    if (!this.#consume.up && this.options.amqp.whileDisconnected === 'wait') {
-      await this.#consume.whenUp(this.options.publishTimeout);
-    }
-    try {
-      await this.#queues.ensure(route);
-    } catch (error) {
-      if (!HubError.is(error)) throw error;
-      throw new HubError(error.code, error.message, { ...this.source, operation, cause: error });
+  /** Sees to the queue of a route. While there is no connection it waits for one, as the publisher does. */
+  async #ensure(route: TaskRoute, deadline: number, { signal, operation }: TaskPublishOptions): Promise<void> {
+    const source = { ...this.source, operation };
+    const waits = this.options.amqp.whileDisconnected === 'wait';
+    for (;;) {
+      const left = Math.max(1, deadline - performance.now());
+      const late = (): HubError =>
+        new HubError('UNAVAILABLE', `the queue "${route.queue}" was not declared in time.`, source);
+      try {
+        if (waits && !this.#consume.up) await this.#consume.whenUp(left, signal);
+        return await withDeadline(this.#queues.ensure(route), left, late, signal);
+      } catch (error) {
+        if (!HubError.is(error)) throw error;
+        // The connection was lost on the way.
+        const again = waits && error.code === 'UNAVAILABLE' && performance.now() + AGAIN_MS < deadline;
+        if (!again) throw new HubError(error.code, error.message, { ...source, cause: error });
+      }
+      await sleep(AGAIN_MS, signal);
     }
   }
 
