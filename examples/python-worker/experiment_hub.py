@@ -229,6 +229,10 @@ def configure(app: Celery) -> None:
         # A task whose worker is killed runs again, instead of staying PENDING for ever.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
+        # Before it writes a state, Celery reads the one that is stored, and that read it does not repeat by itself: a task
+        # that starts, reports or ends while Redis is away would fail, and be acked without any state.
+        result_backend_always_retry=True,
+        result_backend_max_sleep_between_retries_ms=1_000,
         # Takes no task that it cannot start; another worker can.
         worker_prefetch_multiplier=1,
         broker_connection_retry_on_startup=True,
