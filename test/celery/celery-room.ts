@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import type { CeleryPluginOptions } from '../../src/taskqueue/drivers/celery/celery.options.js';
@@ -14,8 +15,10 @@ const rabbitmq = neededService('rabbitmq');
 
 /** How long a script or command of Python may take, its start included, in ms. */
 const PYTHON_DEADLINE = 60_000;
-/** Where Python finds the contract's tasks, and the helper that they share with the example. */
-const PATHS = ['../support/celery', '../../examples/python-worker'];
+/** Where Python finds the tasks of this folder, those of the contract, and the helper that they share with the example. */
+const PATHS = ['.', '../support/celery', '../../examples/python-worker']
+  .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  .join(delimiter);
 
 /** What carries tasks and results of a room. */
 export interface CeleryCarriers {
@@ -72,10 +75,11 @@ export class CeleryRoom {
     return plugin;
   }
 
-  /** A worker with the contract's tasks, ready. */
+  /** A worker with the tasks of the contract and of `canvas_tasks.py`, ready. */
   async worker(options: Partial<CeleryWorkerOptions> = {}): Promise<CeleryWorker> {
     const { brokerUrl: broker, backendUrl: backend, prefix: keyPrefix } = this;
-    const worker = await CeleryWorker.start({ python: python.address, broker, backend, keyPrefix, ...options });
+    const own = { python: python.address, broker, backend, keyPrefix, app: 'canvas_tasks' };
+    const worker = await CeleryWorker.start({ ...own, env: { PYTHONPATH: PATHS }, ...options });
     this.#open.push(() => worker.remove());
     return worker;
   }
@@ -122,7 +126,7 @@ export class CeleryRoom {
   get #environment(): NodeJS.ProcessEnv {
     return {
       ...process.env,
-      PYTHONPATH: PATHS.map((path) => fileURLToPath(new URL(path, import.meta.url))).join(':'),
+      PYTHONPATH: PATHS,
       PYTHONDONTWRITEBYTECODE: '1',
       HUB_CELERY_BROKER: this.brokerUrl,
       HUB_CELERY_BACKEND: this.backendUrl,
