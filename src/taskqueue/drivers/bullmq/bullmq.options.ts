@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import Joi from 'joi';
 import { MAX_TIMER_MS } from '../../../core/deadline.js';
-import { redisKeys, type RedisOptions } from '../../../redis/index.js';
+// Not the index of the room: that would load the client, and these options are loaded with the package.
+import { redisKeys, type RedisOptions } from '../../../redis/redis.options.js';
 
 /** How many tasks of a queue start in a time, over all processes that set the same. */
 export interface QueueRateLimit {
