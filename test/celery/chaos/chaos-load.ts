@@ -17,9 +17,9 @@ const EARLY = 0.1;
 /** Timeout of each `getResult` of a task that acks late, in ms; it is called again until the task has ended. */
 const LATE_CALL_MS = 5_000;
 /** Most time from the acknowledgement of a task that acks late to its end, in ms. */
-const LATE_TASK_MS = 180_000;
+const LATE_TASK_MS = 90_000;
 /** Timeout of the `getResult` of a task that acks early, in ms. */
-const EARLY_CALL_MS = 30_000;
+const EARLY_CALL_MS = 60_000;
 /** How old what is read of the ledger may be, in ms. */
 const READ_MS = 500;
 
@@ -79,11 +79,19 @@ export class ChaosLoad {
     return Date.now();
   }
 
-  /** Has nobody ask for results until `work` is over, in which all that is stored of them is removed. */
-  async flushing(work: () => Promise<unknown>): Promise<void> {
+  /** Has nobody ask for results until `work` is over, in which all that is stored of them is removed: of at least `count`. */
+  async flushing(count: number, ms: number, work: () => Promise<unknown>): Promise<void> {
     let release = (): void => undefined;
     this.#hold = new Promise<void>((resolve) => (release = resolve));
+    const [since, deadline] = [Date.now(), Date.now() + ms];
     try {
+      for (;;) {
+        const ledger = new TaskLedger(readLedgerFiles(this.folder));
+        const ended = ledger.acknowledgedSince(since).filter((id) => ledger.endedBefore(id, Date.now()) > 0);
+        if (ended.length >= count) break;
+        if (Date.now() > deadline) throw new Error(`only ${ended.length} of ${count} tasks ended in ${ms} ms`);
+        await pause(200);
+      }
       await work();
       this.#flushes.push(Date.now());
     } finally {

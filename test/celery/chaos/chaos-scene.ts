@@ -21,8 +21,8 @@ import { WorkerCrew } from './worker-crew.js';
 
 /** Workers that are there at the same time. */
 const WORKERS = 2;
-/** For how long nobody asks for results before they are flushed, in ms. */
-const HOLD_MS = 500;
+/** Results that nobody has asked for when they are flushed, at least. */
+const FLUSHED = 10;
 /** How long ago a worker began a task that certainly works, in ms. */
 const RECENT_MS = 1_000;
 
@@ -158,8 +158,7 @@ export class ChaosScene {
   }
 
   async #flush(load: ChaosLoad): Promise<void> {
-    await load.flushing(async () => {
-      await pause(HOLD_MS);
+    await load.flushing(FLUSHED, WORKERS_MS, async () => {
       if ((await this.stack.flush()) === 0) throw new Error('there was nothing to flush');
     });
   }

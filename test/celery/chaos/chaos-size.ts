@@ -41,7 +41,7 @@ export const ACKNOWLEDGED_MS = 8_000;
  * Longest time in ms from the end of a fault until every worker runs tasks again. Celery's own: its waits between attempts
  * to reach the broker grow by 2 s each.
  */
-export const WORKERS_MS = 40_000;
+export const WORKERS_MS = 60_000;
 /** Longest time in ms from when both is so until a task that is submitted after the fault has its result. */
 export const RESULT_MS = 15_000;
 

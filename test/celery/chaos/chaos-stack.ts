@@ -3,6 +3,7 @@ import { RabbitBroker } from '../../support/rabbit-broker.js';
 import { RedisServer } from '../../support/redis-server.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { serverAnswers } from './port-truth.js';
+import { RedisLog } from './redis-log.js';
 
 /** What carries tasks. */
 export type ChaosBroker = 'rabbitmq' | 'redis';
@@ -79,6 +80,13 @@ export class ChaosStack {
     } finally {
       client.disconnect();
     }
+  }
+
+  /** Of ids that never ran those of which the broker's own log says that a worker had taken them and lost them. */
+  async lostByWorkers(ids: readonly string[]): Promise<string[]> {
+    if (this.kind === 'rabbitmq' || ids.length === 0) return [];
+    const log = await RedisLog.read(this.broker.folder);
+    return ids.filter((id) => log.lostByWorker(id));
   }
 
   /** Brings everything back that a fault took. */

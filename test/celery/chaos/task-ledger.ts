@@ -45,6 +45,16 @@ export class TaskLedger {
     return [...this.#tasks].filter(([, task]) => task.acknowledged !== undefined).map(([id]) => id);
   }
 
+  /** Those of them that were acknowledged at `since` or later, in ms since 1970. */
+  acknowledgedSince(since: number): string[] {
+    return this.acknowledged.filter((id) => (this.#tasks.get(id)?.acknowledged ?? 0) >= since);
+  }
+
+  /** All that is known of an id, for messages. */
+  story(id: string): string {
+    return `${id}: ${JSON.stringify(this.#tasks.get(id))}`;
+  }
+
   /** Of some ids those that no worker has run to the end. */
   lost(ids: readonly string[]): string[] {
     return ids.filter((id) => !this.executions(id).some(({ ended }) => ended !== undefined));

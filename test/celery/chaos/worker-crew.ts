@@ -77,23 +77,27 @@ export class WorkerCrew {
     });
   }
 
-  /** `kill -9` of some, with their processes, in the middle of a task. */
+  /**
+   * `kill -9` of some, with their processes, in the middle of a task. They are not stopped before: a broker on Redis would
+   * hand what is in its lists to those that cannot take it any more.
+   */
   async kill(names: readonly string[]): Promise<void> {
-    for (const name of names) await this.#catch(name, (worker) => -worker.pid);
     for (const name of names) this.#doomed.add(name);
-    for (const name of names) {
+    const killed = names.map(async (name) => {
       const worker = this.#worker(name);
       const pids = [worker.pid, ...(await worker.childPids())];
+      await eventually(() => this.#open(name).length > 0, `${name} is at work`, CATCH_MS);
       await worker.kill();
       this.#workers.delete(name);
       await gone(pids);
       await worker.remove();
-    }
+    });
+    await Promise.all(killed);
   }
 
   /** `kill -9` of one of a worker's processes, in the middle of a task. */
   async killChild(name: string): Promise<void> {
-    const pid = await this.#catch(name, () => this.#open(name)[0]);
+    const pid = await this.#catch(name);
     if (!(await this.#worker(name).childPids()).includes(pid)) throw new Error(`${name} has no process ${pid}`);
     process.kill(pid, 'SIGKILL');
     await gone([pid]);
@@ -130,30 +134,27 @@ export class WorkerCrew {
     return worker;
   }
 
-  /** Processes of a worker that are in the middle of a task. */
+  /** Processes of a worker that are in the middle of a task that acks late. */
   #open(name: string): number[] {
     const open = new Map<string, number>();
     for (const [event, id, , , pid] of lastLines(this.folder, name)) {
+      if (!String(id).startsWith('late')) continue;
       if (event === 'began') open.set(`${id} ${pid}`, Number(pid));
       else open.delete(`${id} ${pid}`);
     }
     return [...open.values()];
   }
 
-  /**
-   * Stops (SIGSTOP) something in the middle of a task.
-   * @param target its id, below 0 for a whole group; `undefined`: none now
-   */
-  async #catch(name: string, target: (worker: CeleryWorker) => number | undefined): Promise<number> {
+  /** Stops (SIGSTOP) a process of a worker in the middle of a task. */
+  async #catch(name: string): Promise<number> {
     const deadline = Date.now() + CATCH_MS;
     for (;;) {
-      const pid = target(this.#worker(name));
+      const [pid] = this.#open(name);
       if (pid !== undefined) {
         process.kill(pid, 'SIGSTOP');
         // The signal takes effect when the process is scheduled.
         await pause(5);
-        const open = this.#open(name);
-        if (pid < 0 ? open.length > 0 : open.includes(pid)) return pid;
+        if (this.#open(name).includes(pid)) return pid;
         process.kill(pid, 'SIGCONT');
       }
       if (Date.now() > deadline) throw new Error(`${name} was not found at work within ${CATCH_MS} ms`);
