@@ -72,7 +72,9 @@ export class RedisClients {
     } catch (error) {
       const fault = this.#fault;
       await this.close();
-      const told = redisError(fault === undefined ? error : new Error(fault, { cause: error }), this.source);
+      const failure = redisError(fault === undefined ? error : new Error(fault, { cause: error }), this.source);
+      // Nobody can tell a silent server from one that is away, and nothing was sent whose outcome is unknown.
+      const told = failure.code === 'TIMEOUT' ? late() : failure;
       // What was given to BullModule is not ours to advise on.
       throw this.given === undefined ? withTlsHint(told, this.options, this.source) : told;
     }
