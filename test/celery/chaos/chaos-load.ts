@@ -10,8 +10,8 @@ const BATCH = 30;
 const SINGLE = 6;
 /** From one batch to the next, in ms. */
 const PACE_MS = 100;
-/** Most tasks that were acknowledged and have no result yet. */
-const MOST_WAITING = 200;
+/** From so many tasks on that were acknowledged and have no result yet, they are submitted one at a time. */
+const MANY_WAITING = 200;
 /** Share of the tasks that ack early. */
 const EARLY = 0.1;
 /** Timeout of each `getResult` of a task that acks late, in ms; it is called again until the task has ended. */
@@ -122,10 +122,13 @@ export class ChaosLoad {
   async #run(): Promise<void> {
     while (!this.#over) {
       const from = performance.now();
-      if (this.#waiting.size < MOST_WAITING) {
+      if (this.#waiting.size < MANY_WAITING) {
         const batch = Array.from({ length: BATCH }, () => this.#task());
         const single = batch.splice(0, SINGLE);
         await Promise.all([this.#submit(batch), ...single.map((task) => this.#submit([task]))]);
+      } else {
+        // Workers are slow or away; that submits go on has to be seen all the same.
+        await this.#submit([this.#task()]);
       }
       await pause(Math.max(1, PACE_MS - (performance.now() - from)));
     }
