@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { HubError, type HubErrorOptions } from '../../../../core/errors.js';
 import type { JsonObject } from '../../../../core/json.js';
+import type { TaskProgress } from '../../../taskqueue.types.js';
 import type { AmqpBroker } from '../broker/amqp-broker.js';
 import type { AmqpInbox } from '../broker/amqp-inbox.js';
 import type { CeleryOptions } from '../celery.options.js';
 import { isFinal } from '../celery-record.js';
 import type { ResultBackend, ResultListener, StoredTask } from './result-backend.js';
 import { ResultListeners } from './result-listeners.js';
-import { readMeta, type ResultMeta } from './result-meta.js';
+import { progressOf, readMeta, type ResultMeta } from './result-meta.js';
 
 /** Most tasks whose latest state is kept here. */
 const KEPT = 20_000;
@@ -16,6 +17,8 @@ const KEPT = 20_000;
 interface KnownResult {
   meta: ResultMeta;
   attempt: number | undefined;
+  /** Latest report; later states do not hold it. */
+  progress: TaskProgress | undefined;
 }
 
 /**
@@ -60,8 +63,7 @@ export class RpcResults implements ResultBackend {
   }
 
   async read(taskId: string): Promise<StoredTask> {
-    const known = this.#known.get(taskId);
-    return known === undefined ? {} : { meta: known.meta, attempt: known.attempt };
+    return this.#known.get(taskId) ?? {};
   }
 
   async follow(taskId: string, listener: ResultListener): Promise<() => void> {
@@ -91,7 +93,8 @@ export class RpcResults implements ResultBackend {
     // As in Redis: what comes after a success is older, or the task ran twice. A RETRY can come after its task's end.
     if (before?.meta.state === 'SUCCESS' || (isFinal(before?.meta) && !isFinal(meta))) return;
     this.#known.delete(meta.taskId);
-    this.#known.set(meta.taskId, { meta, attempt: meta.attempt ?? before?.attempt });
+    const progress = progressOf(meta) ?? before?.progress;
+    this.#known.set(meta.taskId, { meta, attempt: meta.attempt ?? before?.attempt, progress });
     const [oldest] = this.#known.size > KEPT ? this.#known.keys() : [];
     if (oldest !== undefined) this.#known.delete(oldest);
     this.#listeners.tell(meta.taskId, meta);
