@@ -52,7 +52,7 @@ describe('the instruments of the chaos test of Celery see what is wrong', () => 
         throw new HubError('TIMEOUT', 'late');
       },
     });
-    expect(await results.get('late', 100)).toEqual({ code: 'TIMEOUT' });
+    expect(await results.get('late', 100)).toMatchObject({ code: 'TIMEOUT' });
     expect(results.latest).toBeGreaterThan(400);
     expect(await results.get('never', 100)).toEqual({ code: 'HUNG' });
     expect([results.calls, results.hung]).toEqual([2, 1]);

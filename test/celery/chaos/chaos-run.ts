@@ -124,9 +124,11 @@ export function chaosRun(kind: ChaosBroker): void {
       /** What was seen to end and is gone is told at once. */
       async function expired(ids: readonly string[]): Promise<void> {
         for (const id of ids) {
-          const { code } = await load.results.get(id, 1_000);
+          const { code, message } = await load.results.get(id, 5_000);
           // What ended after the flush is still there.
-          if (code !== undefined) expect(code).toBe('RESULT_EXPIRED');
+          if (code === undefined) continue;
+          const story = new TaskLedger(readLedgerFiles(folder)).story(id);
+          expect(code, `${message} ${story} ${JSON.stringify(faults.faults.at(-1))}`).toBe('RESULT_EXPIRED');
         }
       }
     });

@@ -6,6 +6,8 @@ import { LATE_MS } from './chaos-size.js';
 export interface TimedResult {
   readonly code?: string;
   readonly value?: unknown;
+  /** What it was rejected with, for messages. */
+  readonly message?: string;
 }
 
 /** Calls `getResult` and proves that each call ends within its timeout. */
@@ -29,7 +31,10 @@ export class TimedResults {
     });
     const call = this.plugin.getResult(taskId, { timeout }).then(
       (value: unknown): TimedResult => ({ value }),
-      (error: unknown): TimedResult => ({ code: HubError.is(error) ? error.code : String(error) }),
+      (error: unknown): TimedResult => ({
+        code: HubError.is(error) ? error.code : String(error),
+        message: String(error),
+      }),
     );
     const outcome = await Promise.race([call, late]);
     clearTimeout(timer);
