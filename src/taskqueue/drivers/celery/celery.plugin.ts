@@ -67,8 +67,7 @@ export class CeleryPlugin extends TaskQueuePlugin {
   }
 
   override async submitTask(name: string, options: SubmitOptions = {}): Promise<string> {
-    const { signal, ...task } = options;
-    const [taskId] = await this.#submit('submitTask', [{ ...task, name }], signal);
+    const [taskId] = await this.#submit('submitTask', [{ ...options, name }], options.signal);
     return taskId as string;
   }
 
@@ -184,7 +183,11 @@ export class CeleryPlugin extends TaskQueuePlugin {
       task: normalizeSubmission(task, rules, now),
       ownId: task.taskId !== undefined,
     }));
-    if (outgoing.length > 0) await this.#call(operation, session.submit(outgoing, now, { operation, signal }));
+    try {
+      if (outgoing.length > 0) await session.submit(outgoing, now, { operation, signal });
+    } catch (error) {
+      throw this.#named(operation, error);
+    }
     return outgoing.map(({ task }) => task.taskId);
   }
 
@@ -231,10 +234,14 @@ export class CeleryPlugin extends TaskQueuePlugin {
     try {
       return await answer;
     } catch (error) {
-      if (!HubError.is(error) || error.operation === operation) throw error;
-      const message = error.message.replace(/^\[[^\]]*\] (\w+: )?/, '');
-      throw this.error(error.code, operation, message, { cause: error, details: error.details });
+      throw this.#named(operation, error);
     }
+  }
+
+  #named(operation: string, error: unknown): unknown {
+    if (!HubError.is(error) || error.operation === operation) return error;
+    const message = error.message.replace(/^\[[^\]]*\] (\w+: )?/, '');
+    return this.error(error.code, operation, message, { cause: error, details: error.details });
   }
 
   #open(operation: string): CelerySession {

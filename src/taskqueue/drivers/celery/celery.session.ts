@@ -98,9 +98,16 @@ export class CelerySession {
     // What is stored of a success stays, and would be taken for the result of the task that is sent now.
     const reused = tasks.filter(({ ownId }) => ownId).map(({ task }) => task.taskId);
     if (reused.length > 0) await this.results.forget(reused);
-    await this.broker.publish(routed, { operation, signal });
+    // At the same time, so that it takes no time of its own.
+    const noted = this.options.trackSubmits && notes.size > 0 ? this.results.note(notes) : undefined;
+    try {
+      await this.broker.publish(routed, { operation, signal });
+    } catch (error) {
+      await noted?.then(() => this.results.unnote([...notes.keys()]));
+      throw error;
+    }
     for (const [taskId, note] of notes) this.known.submitted(taskId, note);
-    if (this.options.trackSubmits && notes.size > 0) await this.results.note(notes);
+    await noted;
   }
 
   /** The task as it is stored; reads it. */

@@ -6,9 +6,9 @@ import type { JsonObject } from '../../../../core/json.js';
 import type { StoreLogger } from '../../../../embedded/store-logger.js';
 import type { CeleryOptions } from '../celery.options.js';
 import type { TaskMessage } from '../message/task-message.js';
-import { amqpHeaders } from './amqp-headers.js';
 import { AmqpInbox, type InboxSpec } from './amqp-inbox.js';
 import { AmqpQueues } from './amqp-queues.js';
+import { AmqpTaskProperties } from './amqp-task-properties.js';
 import type {
   CeleryBroker,
   ControlCall,
@@ -101,8 +101,11 @@ export class AmqpBroker implements CeleryBroker {
     const messages = tasks.map((task) => this.#message(task));
     const [single] = messages;
     if (single !== undefined && messages.length === 1) {
-      await this.#publisher.publish(single, options).catch((error: unknown) => this.#failed(error, tasks));
-      return;
+      try {
+        return await this.#publisher.publish(single, options);
+      } catch (error) {
+        this.#failed(error, tasks);
+      }
     }
     const { error, sent } = await this.#publisher.publishAll(messages, options);
     if (error !== undefined) this.#failed(error, tasks, sent);
@@ -201,25 +204,18 @@ export class AmqpBroker implements CeleryBroker {
   }
 
   #message({ message, route }: RoutedTask): AmqpMessage {
-    const { taskId, headers, body, replyTo } = message;
-    const properties: Options.Publish = {
-      headers: amqpHeaders(headers),
-      correlationId: taskId,
-      // By it a message is known that is sent again after a lost confirm.
-      messageId: taskId,
-      contentType: 'application/json',
-      contentEncoding: 'utf-8',
-      persistent: true,
-      ...(replyTo === '' ? {} : { replyTo }),
-      ...this.#priority(message),
+    return {
+      exchange: route.exchange,
+      routingKey: route.routingKey,
+      content: Buffer.from(message.body),
+      properties: new AmqpTaskProperties(message, this.#priority(message)),
     };
-    return { exchange: route.exchange, routingKey: route.routingKey, content: Buffer.from(body), properties };
   }
 
-  #priority({ priority }: TaskMessage): { priority?: number } {
+  #priority({ priority }: TaskMessage): number | undefined {
     const { maxPriority } = this.options;
-    if (maxPriority === undefined) return {};
-    return { priority: maxPriority >= 9 ? priority : Math.round((priority * maxPriority) / 9) };
+    if (maxPriority === undefined || maxPriority >= 9) return maxPriority === undefined ? undefined : priority;
+    return Math.round((priority * maxPriority) / 9);
   }
 
   #failed(error: unknown, tasks: readonly RoutedTask[], sent?: number): never {

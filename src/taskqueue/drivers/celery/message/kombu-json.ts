@@ -22,6 +22,8 @@ export function checkForKombu(json: string, what: string, source: HubErrorOption
 
 /** Upper bound of the nesting, by its brackets, also those within strings. */
 function depthOf(json: string): number {
+  // Each level has two of them.
+  if (json.length <= 2 * MAX_DEPTH) return MAX_DEPTH;
   let [depth, deepest] = [0, 0];
   for (let index = 0; index < json.length; index += 1) {
     const code = json.charCodeAt(index);

@@ -9,6 +9,8 @@ import { WIRE_TIMES, wireTime } from './wire-time.js';
 export interface TaskMessage {
   readonly taskId: string;
   readonly headers: JsonObject;
+  /** Whether the headers have the same names and kinds of values as those of other such tasks: no headers of the caller's. */
+  readonly isPlain: boolean;
   /** JSON: positional arguments, named arguments, and what is called afterwards. */
   readonly body: string;
   /** 0 to 9, higher first, as the hub's users give it. */
@@ -99,6 +101,7 @@ export function taskMessage(
     stamped_headers: null,
     stamps: {},
   };
+  const isPlain = task.headers === '{}' && timeLimit === null && extras.softTimeLimit === undefined;
   if (task.headers !== '{}') {
     checkForKombu(task.headers, `the headers of task "${name}"`, source);
     const own = JSON.parse(task.headers) as JsonObject;
@@ -106,7 +109,7 @@ export function taskMessage(
     Object.assign(headers, own);
   }
   const embed = extras.embed === undefined ? NO_EMBED : embedText(extras.embed, what, source);
-  return { taskId, headers, body: `[${args},${kwargs},${embed}]`, priority, replyTo: style.replyTo };
+  return { taskId, headers, isPlain, body: `[${args},${kwargs},${embed}]`, priority, replyTo: style.replyTo };
 }
 
 function embedText({ callbacks, errbacks, chain }: TaskEmbed, what: string, source: HubErrorOptions): string {

@@ -6,6 +6,7 @@ import type { CeleryOptions } from '../celery.options.js';
 import type { ResultBackend, ResultListener, StoredTask, SubmitNote } from './result-backend.js';
 import { ResultListeners } from './result-listeners.js';
 import { helperProgress, readMeta } from './result-meta.js';
+import { SubmitNotes } from './submit-notes.js';
 
 /** How often followed tasks are looked at beside the messages, in ms, and how many of them at most. */
 const LOOK = 1_000;
@@ -23,6 +24,7 @@ export class RedisResults implements ResultBackend {
   readonly replyTo = '';
   readonly #clients: RedisClients;
   readonly #listeners = new ResultListeners();
+  readonly #notes: SubmitNotes;
   readonly #prefix: string;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -34,6 +36,7 @@ export class RedisResults implements ResultBackend {
     private readonly source: HubErrorOptions,
   ) {
     this.#clients = new RedisClients(redis, `${options.appName}:results`, logger, source);
+    this.#notes = new SubmitNotes(this.#clients, logger);
     const { keyPrefix } = options;
     // As Celery does it.
     this.#prefix = keyPrefix === '' || /[:_.-]$/.test(keyPrefix) ? keyPrefix : `${keyPrefix}_`;
@@ -51,25 +54,29 @@ export class RedisResults implements ResultBackend {
     await this.#clients.open();
   }
 
-  async note(submits: ReadonlyMap<string, SubmitNote>): Promise<void> {
+  note(submits: ReadonlyMap<string, SubmitNote>): Promise<void> {
+    const notes = [...submits].map(([taskId, note]) => {
+      const ttl = Math.max(0, note.due - note.submittedAt) + this.options.resultExpires + NOTE_TTL;
+      return { key: this.#noteKey(taskId), text: JSON.stringify(note), ttl: Math.ceil(ttl) };
+    });
+    return this.#notes.write(notes);
+  }
+
+  async unnote(taskIds: readonly string[]): Promise<void> {
     if (!this.#clients.up) return;
-    const { command } = this.#clients;
-    try {
-      const writes = [...submits].map(([taskId, note]) => {
-        const ttl = Math.max(0, note.due - note.submittedAt) + this.options.resultExpires + NOTE_TTL;
-        return command.set(`${this.#key(taskId)}.submit`, JSON.stringify(note), 'PX', Math.ceil(ttl));
-      });
-      await Promise.all(writes);
-    } catch (error) {
-      this.logger.debug(`submits cannot be noted: ${faultText(error)}`);
-    }
+    await this.#clients.command.del(taskIds.map((taskId) => this.#noteKey(taskId))).catch((error: unknown) => {
+      this.logger.debug(`notes of submits cannot be removed: ${faultText(error)}`);
+    });
   }
 
   async read(taskId: string): Promise<StoredTask> {
     const key = this.#key(taskId);
     const [[meta, note], [attempt, progress]] = await this.#run(async () => {
       const { command } = this.#clients;
-      return Promise.all([command.mget(key, `${key}.submit`), command.hmget(`${key}.hub`, 'attempt', 'progress')]);
+      return Promise.all([
+        command.mget(key, this.#noteKey(taskId)),
+        command.hmget(`${key}.hub`, 'attempt', 'progress'),
+      ]);
     });
     const count = Number(attempt ?? 0);
     return {
@@ -116,6 +123,10 @@ export class RedisResults implements ResultBackend {
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#clients.close();
+  }
+
+  #noteKey(taskId: string): string {
+    return `${this.#key(taskId)}.submit`;
   }
 
   #key(taskId: string): string {

@@ -36,8 +36,10 @@ export interface ResultBackend {
   readonly followed: number;
   /** Connects. Leaves nothing open when it rejects. */
   open(): Promise<void>;
-  /** Notes submits, so that other processes know them. Best effort: the tasks are stored already. */
+  /** Notes submits, so that other processes know them. Best effort: never rejects. */
   note(submits: ReadonlyMap<string, SubmitNote>): Promise<void>;
+  /** Removes the notes of submits that failed. Best effort, too. */
+  unnote(taskIds: readonly string[]): Promise<void>;
   /** What is stored of a task. */
   read(taskId: string): Promise<StoredTask>;
   /** Calls `listener` at each change of a task, until the returned function is called; resolves when none is missed any more. */

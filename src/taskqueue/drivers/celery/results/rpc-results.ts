@@ -62,6 +62,10 @@ export class RpcResults implements ResultBackend {
     // Nobody else could read it.
   }
 
+  async unnote(): Promise<void> {
+    // There are none.
+  }
+
   async read(taskId: string): Promise<StoredTask> {
     return this.#known.get(taskId) ?? {};
   }
