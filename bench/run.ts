@@ -5,6 +5,7 @@ import type { Bench, BenchLine } from './bench.js';
 import { inFolder } from './bench.js';
 import { boot } from './boot.bench.js';
 import { bullmq } from './bullmq.bench.js';
+import { celery } from './celery.bench.js';
 import { health } from './health.bench.js';
 import { metrics } from './metrics.bench.js';
 import { mlflow } from './mlflow.bench.js';
@@ -13,7 +14,7 @@ import { messages } from './messages.bench.js';
 import { rabbitmq } from './rabbitmq.bench.js';
 import { tasks } from './tasks.bench.js';
 
-const benches: Bench[] = [metrics, mlflowClient, mlflow, messages, rabbitmq, tasks, bullmq, boot, health];
+const benches: Bench[] = [metrics, mlflowClient, mlflow, messages, rabbitmq, tasks, bullmq, celery, boot, health];
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'string' } } });
 const chosen = benches.filter(({ name }) => values.only === undefined || name === values.only);
 if (chosen.length === 0) {
