@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import { FaultLog } from '../../bullmq/chaos/fault-log.js';
 import type { LedgerLine } from '../../durability/ledger.js';
 import { neededService } from '../../support/needed-service.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
+import { ExecutionTail } from './execution-tail.js';
 import { HealthWatch, type HealthTruth } from './health-watch.js';
 import { serverAnswers } from './port-truth.js';
 import { RedisLog } from './redis-log.js';
@@ -68,10 +69,25 @@ describe('the instruments of the chaos test of Celery see what is wrong', () => 
     ]);
     expect(ledger.acknowledged).toEqual(['a', 'b', 'g']);
     expect(ledger.lost(['a', 'b', 'c'])).toEqual(['a', 'b']);
-    expect(ledger.endedBefore('c', 2)).toBe(1);
-    expect(ledger.endedBefore('c', 1)).toBe(0);
-    expect(ledger.acknowledgedSince(30_000)).toEqual([]);
     expect(ledger.faults).toEqual(['worker: b ended and had not begun', 'worker: began z, which was never submitted']);
+  });
+
+  it('whether all runs of a task had ended, while the ledger grows', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hub-tail-'));
+    try {
+      const tail = new ExecutionTail(folder);
+      const ledger = join(folder, 'worker-1.ledger');
+      await writeFile(ledger, '["began","a",1,1,7]\n["ended","a",5,2,7]\n["began","b",2,1,8]\n["en');
+      expect(tail.endedBefore('a', 5)).toBe(true);
+      expect(tail.endedBefore('a', 4)).toBe(false);
+      expect(tail.endedBefore('b', 9)).toBe(false);
+      expect(tail.endedBefore('c', 9)).toBe(false);
+      await appendFile(ledger, 'ded","b",6,2,8]\n["began","a",7,2,7]\n');
+      expect(tail.endedBefore('b', 9)).toBe(true);
+      expect(tail.endedBefore('a', 9)).toBe(false);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   it('what ran twice, with and without an excuse', () => {

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { HubError } from '../../../src/core/errors.js';
 import type { TaskQueuePlugin } from '../../../src/taskqueue/index.js';
-import { LedgerFile, readLedgerFiles } from '../../bullmq/chaos/ledger-file.js';
-import { TaskLedger } from './task-ledger.js';
+import { LedgerFile } from '../../bullmq/chaos/ledger-file.js';
+import { ExecutionTail } from './execution-tail.js';
 import { TimedResults } from './timed-results.js';
 
 /** Tasks of one batch, and how many of them are submitted singly instead. */
@@ -20,8 +20,6 @@ const LATE_CALL_MS = 5_000;
 const LATE_TASK_MS = 90_000;
 /** Timeout of the `getResult` of a task that acks early, in ms. */
 const EARLY_CALL_MS = 60_000;
-/** How old what is read of the ledger may be, in ms. */
-const READ_MS = 500;
 
 interface ChaosTask {
   name: string;
@@ -46,19 +44,22 @@ export class ChaosLoad {
   readonly #ledger: LedgerFile;
   readonly #waiting = new Set<Promise<void>>();
   readonly #flushes: number[] = [];
+  /** Tasks that nobody asks for while results are about to be flushed. */
+  readonly #held = new Set<string>();
+  readonly #executions: ExecutionTail;
   #hold: Promise<void> = Promise.resolve();
-  #read = { at: 0, ledger: new TaskLedger(new Map()) };
   #next = 0;
   #over = false;
   #running: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly plugin: TaskQueuePlugin,
-    private readonly folder: string,
+    folder: string,
     private readonly random: () => number,
   ) {
     this.results = new TimedResults(plugin);
     this.#ledger = new LedgerFile(folder, 'submitter');
+    this.#executions = new ExecutionTail(folder);
   }
 
   /** Submits from now on. */
@@ -83,11 +84,11 @@ export class ChaosLoad {
   async flushing(count: number, ms: number, work: () => Promise<unknown>): Promise<void> {
     let release = (): void => undefined;
     this.#hold = new Promise<void>((resolve) => (release = resolve));
-    const [since, deadline] = [Date.now(), Date.now() + ms];
+    this.#held.clear();
+    const deadline = Date.now() + ms;
     try {
       for (;;) {
-        const ledger = new TaskLedger(readLedgerFiles(this.folder));
-        const ended = ledger.acknowledgedSince(since).filter((id) => ledger.endedBefore(id, Date.now()) > 0);
+        const ended = [...this.#held].filter((id) => this.#executions.endedBefore(id, Date.now()));
         if (ended.length >= count) break;
         if (Date.now() > deadline) throw new Error(`only ${ended.length} of ${count} tasks ended in ${ms} ms`);
         await pause(200);
@@ -171,6 +172,7 @@ export class ChaosLoad {
   async #wait({ taskId, args }: ChaosTask, submitted: number): Promise<void> {
     const kind = taskId.startsWith('late') ? 'late' : 'early';
     const acknowledged = Date.now();
+    this.#held.add(taskId);
     await this.#hold;
     for (;;) {
       const { code, value } = await this.results.get(taskId, kind === 'late' ? LATE_CALL_MS : EARLY_CALL_MS);
@@ -182,7 +184,7 @@ export class ChaosLoad {
       }
       const flush = this.#flushes.find((at) => at >= acknowledged);
       const isGone = code === 'TIMEOUT' || code === 'RESULT_EXPIRED';
-      if (isGone && flush !== undefined && this.#endedBefore(taskId, flush)) {
+      if (isGone && flush !== undefined && this.#executions.endedBefore(taskId, flush)) {
         this.flushed.push(taskId);
         count(this.ends[kind], 'flushed');
         return;
@@ -190,17 +192,6 @@ export class ChaosLoad {
       const again = kind === 'late' && code === 'TIMEOUT' && Date.now() - acknowledged < LATE_TASK_MS;
       if (!again) return count(this.ends[kind], code);
     }
-  }
-
-  /** Whether every execution so far had ended before: what is stored of later ones would be there. */
-  #endedBefore(taskId: string, at: number): boolean {
-    // Hundreds ask at the same time.
-    if (Date.now() - this.#read.at > READ_MS) {
-      this.#read = { at: Date.now(), ledger: new TaskLedger(readLedgerFiles(this.folder)) };
-    }
-    const { ledger } = this.#read;
-    const runs = ledger.executions(taskId).length;
-    return runs > 0 && ledger.endedBefore(taskId, at) === runs;
   }
 }
 

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readLedgerFiles } from '../../bullmq/chaos/ledger-file.js';
@@ -41,6 +42,8 @@ export function chaosRun(kind: ChaosBroker): void {
       const load = new ChaosLoad(plugin, folder, random);
       watch = new HealthWatch(plugin, () => scene.truth());
       const began = performance.now();
+      const stalls = monitorEventLoopDelay();
+      stalls.enable();
       load.start();
       const planned = Array.from({ length: CHAOS.rounds }, () => shuffled(scene.kinds(), random)).flat();
       const returns: (ChaosReturn & { kind: string; healthy: number })[] = [];
@@ -70,7 +73,7 @@ export function chaosRun(kind: ChaosBroker): void {
           `${ledger.lost(early).length} lost, results: ${list(load.ends.early)}; ${ledger.duplicates} ran again ` +
           `(${list(excused)}); submits rejected: ${list(load.rejected)}, ${ledger.repeated} tasks submitted again; ` +
           `${load.results.calls} calls of getResult, ${load.results.hung} hung, the latest ` +
-          `${load.results.latest.toFixed(0)} ms after its timeout; workers that ended by themselves: ${scene.crew.crashes.length}; health: ${watch.counts}, falsely up ` +
+          `${load.results.latest.toFixed(0)} ms after its timeout (longest stall of this process: ${(stalls.max / 1e6).toFixed(0)} ms); workers that ended by themselves: ${scene.crew.crashes.length}; health: ${watch.counts}, falsely up ` +
           `${watch.falseUp.toFixed(0)} ms, falsely down ${watch.falseDown.toFixed(0)} ms; back after (ack, workers, ` +
           `result, ms): ${returns.map((one) => `${one.kind} ${one.acknowledged}/${one.workers}/${one.result}`).join(', ')}`,
       );

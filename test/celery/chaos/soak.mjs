@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { register } from 'tsx/esm/api';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const SIZES = { HUB_CHAOS_TASKS: '10000', HUB_CHAOS_ROUNDS: '2' };
+const SIZES = { HUB_CHAOS_TASKS: '10000', HUB_CHAOS_ROUNDS: '1' };
 
 register();
 const { provideService, services } = await import('../../support/services.ts');

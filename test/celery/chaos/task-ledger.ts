@@ -45,11 +45,6 @@ export class TaskLedger {
     return [...this.#tasks].filter(([, task]) => task.acknowledged !== undefined).map(([id]) => id);
   }
 
-  /** Those of them that were acknowledged at `since` or later, in ms since 1970. */
-  acknowledgedSince(since: number): string[] {
-    return this.acknowledged.filter((id) => (this.#tasks.get(id)?.acknowledged ?? 0) >= since);
-  }
-
   /** All that is known of an id, for messages. */
   story(id: string): string {
     return `${id}: ${JSON.stringify(this.#tasks.get(id))}`;
@@ -58,11 +53,6 @@ export class TaskLedger {
   /** Of some ids those that no worker has run to the end. */
   lost(ids: readonly string[]): string[] {
     return ids.filter((id) => !this.executions(id).some(({ ended }) => ended !== undefined));
-  }
-
-  /** Executions of one id that had ended before `at`, in ms since 1970. */
-  endedBefore(id: string, at: number): number {
-    return this.executions(id).filter(({ ended = Infinity }) => ended <= at).length;
   }
 
   /** The executions of an id, the first one first. */
