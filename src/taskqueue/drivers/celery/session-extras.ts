@@ -20,15 +20,20 @@ import type { TaskEmbed, WireSignature } from './message/task-message.js';
 
 /** {@link CeleryExtras} of an open plugin. */
 export class SessionExtras implements CeleryExtras {
-  constructor(
-    private readonly session: CelerySession,
-    private readonly options: CeleryOptions,
-    private readonly rules: (operation: string) => SubmissionRules,
-  ) {}
+  // Hidden, since they hold passwords: somebody may print this.
+  readonly #session: CelerySession;
+  readonly #options: CeleryOptions;
+  readonly #rules: (operation: string) => SubmissionRules;
+
+  constructor(session: CelerySession, options: CeleryOptions, rules: (operation: string) => SubmissionRules) {
+    this.#session = session;
+    this.#options = options;
+    this.#rules = rules;
+  }
 
   async submit(name: string, options: CelerySubmitOptions = {}): Promise<string> {
     const { exchange, routingKey, softTimeLimit, ignoreResult, link, linkError, signal, ...task } = options;
-    const rules = this.rules('submit');
+    const rules = this.#rules('submit');
     throwIfAborted(signal, rules.source);
     const now = Date.now();
     const checked = normalizeSubmission({ ...task, name }, rules, now);
@@ -49,12 +54,12 @@ export class SessionExtras implements CeleryExtras {
       },
       ...(route === undefined ? {} : { route }),
     };
-    await this.session.submit([outgoing], now, { operation: 'submit', signal });
+    await this.#session.submit([outgoing], now, { operation: 'submit', signal });
     return checked.taskId;
   }
 
   async chain(tasks: readonly CelerySignature[], options: CeleryCanvasOptions = {}): Promise<string[]> {
-    const rules = this.rules('chain');
+    const rules = this.#rules('chain');
     const [first, ...others] = tasks;
     if (first === undefined) throw new HubError('INVALID_ARGUMENT', 'a chain has at least one task.', rules.source);
     const rest = others.map((one) => wireSignature(one, this.#style(rules)));
@@ -72,43 +77,43 @@ export class SessionExtras implements CeleryExtras {
   }
 
   async forget(taskId: string): Promise<void> {
-    checkTaskId(taskId, this.rules('forget').source);
-    await this.session.results.forget([taskId]);
-    this.session.known.ended(taskId);
+    checkTaskId(taskId, this.#rules('forget').source);
+    await this.#session.results.forget([taskId]);
+    this.#session.known.ended(taskId);
   }
 
   async revoke(
     taskIds: string | readonly string[],
     { terminate = false, signal = 'SIGTERM' }: { terminate?: boolean; signal?: string } = {},
   ): Promise<void> {
-    const { source } = this.rules('revoke');
+    const { source } = this.#rules('revoke');
     const ids = typeof taskIds === 'string' ? [taskIds] : [...taskIds];
     for (const id of ids) checkTaskId(id, source);
     if (!/^SIG[A-Z0-9]+$/.test(signal))
       throw new HubError('INVALID_ARGUMENT', 'signal has to be like SIGTERM.', source);
-    await this.session.broker.cast({ method: 'revoke', arguments: { task_id: ids, terminate, signal } });
+    await this.#session.broker.cast({ method: 'revoke', arguments: { task_id: ids, terminate, signal } });
   }
 
   async inspect(
     method: InspectMethod,
     options: { arguments?: JsonObject; destination?: readonly string[]; timeout?: number } = {},
   ): Promise<Record<string, InspectAnswer>> {
-    const { source } = this.rules('inspect');
-    const { arguments: given = {}, destination, timeout = this.options.controlTimeout } = options;
+    const { source } = this.#rules('inspect');
+    const { arguments: given = {}, destination, timeout = this.#options.controlTimeout } = options;
     checkTimeout(timeout, source);
     // What changes workers is not to be had by a name that comes from somewhere else.
     if (!INSPECT_METHODS.includes(method)) {
       throw new HubError('INVALID_ARGUMENT', `inspect knows ${INSPECT_METHODS.join(', ')}.`, source);
     }
-    return inspectWorkers(this.session.broker, { method, arguments: given, destination }, timeout);
+    return inspectWorkers(this.#session.broker, { method, arguments: given, destination }, timeout);
   }
 
   events({ signal }: { signal?: AbortSignal } = {}): AsyncIterable<CeleryEvent> {
-    return followEvents(this.session.broker, this.session.closed, signal, this.rules('events').source);
+    return followEvents(this.#session.broker, this.#session.closed, signal, this.#rules('events').source);
   }
 
   async enableEvents(enabled = true): Promise<void> {
-    await this.session.broker.cast({ method: enabled ? 'enable_events' : 'disable_events', arguments: {} });
+    await this.#session.broker.cast({ method: enabled ? 'enable_events' : 'disable_events', arguments: {} });
   }
 
   async #submitAll(
@@ -117,7 +122,7 @@ export class SessionExtras implements CeleryExtras {
     { signal, ...shared }: CeleryCanvasOptions,
     extras: (index: number) => NonNullable<OutgoingTask['extras']>,
   ): Promise<string[]> {
-    const rules = this.rules(operation);
+    const rules = this.#rules(operation);
     throwIfAborted(signal, rules.source);
     const now = Date.now();
     const outgoing = tasks.map(({ immutable: _immutable, ...task }, index) => ({
@@ -125,12 +130,12 @@ export class SessionExtras implements CeleryExtras {
       ownId: task.taskId !== undefined,
       extras: extras(index),
     }));
-    if (outgoing.length > 0) await this.session.submit(outgoing, now, { operation, signal });
+    if (outgoing.length > 0) await this.#session.submit(outgoing, now, { operation, signal });
     return outgoing.map(({ task }) => task.taskId);
   }
 
   #style(rules: SubmissionRules): SignatureStyle {
-    const { routes, style } = this.session;
+    const { routes, style } = this.#session;
     return { rules, replyTo: style.replyTo, route: (name, queue) => routes.find(name, queue) };
   }
 
