@@ -7,5 +7,6 @@
  */
 export * from './taskqueue.validation.js';
 export { taskErrorOf } from './task-error.js';
+export * from './task-outcome.js';
 export { abortError, sleep, throwIfAborted, withDeadline } from '../core/deadline.js';
 export { checkRetry, resolveRetry, retryDelay, type ResolvedRetryPolicy } from '../core/retry.js';

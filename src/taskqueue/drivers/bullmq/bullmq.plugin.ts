@@ -6,6 +6,15 @@ import { validateOptions } from '../../../core/validate.js';
 import { StoreLogger } from '../../../embedded/store-logger.js';
 import { redisError } from '../../../redis/index.js';
 import { handlerRegistration, moduleRegistrations } from '../../runner/task-registrations.js';
+import {
+  DEFAULT_RESULT_TIMEOUT,
+  endFault,
+  expiredFault,
+  statusOf,
+  timeoutFault,
+  unknownTask,
+  type TaskFault,
+} from '../../task-outcome.js';
 import { TaskQueuePlugin } from '../../taskqueue.plugin.js';
 import type {
   CancelOutcome,
@@ -27,7 +36,6 @@ import { SessionExtras } from './session-extras.js';
 import type { TaskRecord } from './job-record.js';
 import { followProgress, isFinal, TaskWait } from './task-wait.js';
 
-const DEFAULT_RESULT_TIMEOUT = 60_000;
 /** Least time of a look, in ms, whatever the caller's timeout. */
 const FIRST_LOOK = 1_000;
 /** BullMQ's order of delayed jobs ends here: 2039-09-07, in ms since 1970. */
@@ -101,9 +109,7 @@ export class BullMQPlugin extends TaskQueuePlugin {
     const { store } = this.#open('getStatus');
     checkTaskId(taskId, this.source('getStatus'));
     const record = await this.#call('getStatus', store.find(taskId));
-    if (record === undefined) return unknownTask(taskId);
-    const { name, state, attempt, progress, error, submittedAt, startedAt, finishedAt } = record;
-    return { taskId, name, state, attempt, progress, error, submittedAt, startedAt, finishedAt };
+    return record === undefined ? unknownTask(taskId) : statusOf(record);
   }
 
   override async getResult<T = JsonValue>(
@@ -208,19 +214,10 @@ export class BullMQPlugin extends TaskQueuePlugin {
 
   #result(taskId: string, record: TaskRecord | undefined): unknown {
     if (record === undefined || record.expired) {
-      const kept = `its result was kept for ${this.#options.resultTtl} ms (resultTtl), or somebody removed it.`;
-      throw this.error('RESULT_EXPIRED', 'getResult', `task ${taskId} is not there any more: ${kept}`);
+      throw this.#fault(expiredFault(taskId, this.#options.resultTtl, 'resultTtl'));
     }
-    const { name, state, error, result, reason } = record;
-    if (state === 'SUCCESS') return JSON.parse(result ?? 'null') as unknown;
-    if (state === 'REVOKED') {
-      const why = reason ?? 'no reason is known';
-      throw this.error('TASK_REVOKED', 'getResult', `task ${taskId} ("${name}") was revoked: ${why}.`, {
-        details: { taskId },
-      });
-    }
-    const text = `task ${taskId} ("${name}") failed: ${error?.type}: ${error?.message}`;
-    throw this.error('TASK_FAILED', 'getResult', text, { details: { taskId, name, ...error } });
+    if (record.state === 'SUCCESS') return JSON.parse(record.result ?? 'null') as unknown;
+    throw this.#fault(endFault(record, record.reason));
   }
 
   #timeout(
@@ -230,11 +227,12 @@ export class BullMQPlugin extends TaskQueuePlugin {
     record: TaskRecord | undefined,
     fault: HubError | undefined,
   ): HubError {
-    const state = record?.state ?? 'PENDING';
     const reason = fault !== undefined ? fault.message : stateText(record, work.registry.names);
-    return this.error('TIMEOUT', 'getResult', `task ${taskId} did not end within ${timeout} ms. ${reason}`, {
-      details: { taskId, state },
-    });
+    return this.#fault(timeoutFault(taskId, timeout, record?.state ?? 'PENDING', reason));
+  }
+
+  #fault({ code, message, details }: TaskFault): HubError {
+    return this.error(code, 'getResult', message, { details });
   }
 
   /** Names plugin and operation in what a call rejects with. */
@@ -265,9 +263,4 @@ function stateText(record: TaskRecord | undefined, names: readonly string[]): st
     `It is ${state} in queue "${queue}", attempt ${attempt}; nobody in this process has registered "${name}": see ` +
     'workers() for those of other processes.'
   );
-}
-
-function unknownTask(taskId: string): TaskStatus {
-  const nothing = { progress: null, error: null, submittedAt: null, startedAt: null, finishedAt: null };
-  return { taskId, name: null, state: 'PENDING', attempt: 0, ...nothing };
 }

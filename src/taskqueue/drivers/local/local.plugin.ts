@@ -3,6 +3,15 @@ import { HubError } from '../../../core/errors.js';
 import type { JsonObject, JsonValue } from '../../../core/json.js';
 import type { Redactor } from '../../../core/redact.js';
 import { validateOptions } from '../../../core/validate.js';
+import {
+  DEFAULT_RESULT_TIMEOUT,
+  endFault,
+  expiredFault,
+  statusOf,
+  timeoutFault,
+  unknownTask,
+  type TaskFault,
+} from '../../task-outcome.js';
 import { TaskQueuePlugin } from '../../taskqueue.plugin.js';
 import {
   FINAL_TASK_STATES,
@@ -25,8 +34,6 @@ import { handlerRegistration, moduleRegistrations } from '../../runner/task-regi
 import type { TaskRecord } from './task-records.js';
 import { openQueue, type OpenQueue } from './open-queue.js';
 import type { TaskChange } from '../../runner/task-waiters.js';
-
-const DEFAULT_RESULT_TIMEOUT = 60_000;
 
 /** The embedded task queue: SQLite for what has to last, this process and its worker threads for the work. */
 export class LocalTaskQueuePlugin extends TaskQueuePlugin {
@@ -86,9 +93,8 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
     const { store } = this.#open('getStatus');
     const record = store.find(checkTaskId(taskId, this.source('getStatus')));
     if (record === undefined) return unknownTask(taskId);
-    const { name, state, attempt, progress, submittedAt, startedAt, finishedAt } = record;
-    const error = state === 'FAILURE' || state === 'RETRY' ? record.error : null;
-    return { taskId, name, state, attempt, progress, error, submittedAt, startedAt, finishedAt };
+    const { state } = record;
+    return statusOf({ ...record, error: state === 'FAILURE' || state === 'RETRY' ? record.error : null });
   }
 
   override async getResult<T = JsonValue>(
@@ -215,24 +221,10 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
 
   #result(taskId: string, record: TaskRecord | undefined): unknown {
     if (record === undefined || record.expired) {
-      const ttl = this.#options.resultTtl;
-      throw this.error(
-        'RESULT_EXPIRED',
-        'getResult',
-        `the result of task ${taskId} was kept for ${ttl} ms (resultTtl).`,
-      );
+      throw this.#fault(expiredFault(taskId, this.#options.resultTtl, 'resultTtl'));
     }
-    const { name, state, error, result } = record;
-    if (state === 'SUCCESS') return JSON.parse(result ?? 'null') as unknown;
-    const message = error?.message ?? 'no reason is known';
-    if (state === 'REVOKED') {
-      throw this.error('TASK_REVOKED', 'getResult', `task ${taskId} ("${name}") was revoked: ${message}.`, {
-        details: { taskId },
-      });
-    }
-    throw this.error('TASK_FAILED', 'getResult', `task ${taskId} ("${name}") failed: ${error?.type}: ${message}`, {
-      details: { taskId, name, ...error },
-    });
+    if (record.state === 'SUCCESS') return JSON.parse(record.result ?? 'null') as unknown;
+    throw this.#fault(endFault(record, record.error?.message ?? null));
   }
 
   #timeout(taskId: string, timeout: number): HubError {
@@ -243,9 +235,11 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
         : this.#queue?.scheduler.knows(record.name)
           ? `It is ${record.state}, attempt ${record.attempt}.`
           : `It is ${record.state}, and nobody in this process has registered "${record.name}": see registerTasks and @Task.`;
-    return this.error('TIMEOUT', 'getResult', `task ${taskId} did not end within ${timeout} ms. ${reason}`, {
-      details: { taskId, state: record?.state ?? 'PENDING' },
-    });
+    return this.#fault(timeoutFault(taskId, timeout, record?.state ?? 'PENDING', reason));
+  }
+
+  #fault({ code, message, details }: TaskFault): HubError {
+    return this.error(code, 'getResult', message, { details });
   }
 
   #unknown(operation: string, taskId: string): HubError {
@@ -261,9 +255,4 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
 
 function isFinal(record: TaskRecord | undefined): boolean {
   return record !== undefined && FINAL_TASK_STATES.includes(record.state);
-}
-
-function unknownTask(taskId: string): TaskStatus {
-  const nothing = { progress: null, error: null, submittedAt: null, startedAt: null, finishedAt: null };
-  return { taskId, name: null, state: 'PENDING', attempt: 0, ...nothing };
 }
