@@ -50,7 +50,7 @@ export function chaosRun(kind: ChaosBroker): void {
       for (const [index, fault] of planned.entries()) {
         await load.reached(((index + 1) * CHAOS.tasks) / (planned.length + 1), TIMEOUT);
         const back = await scene.suffer(fault, load);
-        returns.push({ kind: fault.kind, ...back, healthy: await watch.up(FALSE_DOWN_MS) });
+        returns.push({ kind: fault.kind, ...back, healthy: await watch.up(FALSE_DOWN_MS, fault.kind) });
         if (fault.kind === 'results flushed') await expired(load.seen.slice(-20));
       }
       await load.reached(CHAOS.tasks, TIMEOUT);

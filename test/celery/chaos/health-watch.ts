@@ -59,12 +59,15 @@ export class HealthWatch {
     return `${this.samples.length} looks, ${down} down, ${away} with something away`;
   }
 
-  /** Waits for a look that begins from now on and says up; resolves to how long that took, in ms. */
-  async up(ms: number): Promise<number> {
+  /**
+   * Waits for a look that begins from now on and says up; resolves to how long that took, in ms.
+   * @param after for the error
+   */
+  async up(ms: number, after = ''): Promise<number> {
     const from = Date.now();
     while (!this.#samples.some(({ asked, healthy }) => asked >= from && healthy)) {
       if (Date.now() > from + ms) {
-        throw new Error(`health did not say up within ${ms} ms: ${JSON.stringify(this.samples.at(-1))}`);
+        throw new Error(`health did not say up within ${ms} ms ${after}: ${JSON.stringify(this.samples.slice(-40))}`);
       }
       await pause(20);
     }
