@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../src/core/contract.js';
 import type { BullMQPlugin } from '../../src/taskqueue/drivers/bullmq/bullmq.plugin.js';
@@ -23,6 +24,25 @@ describe.skipIf(redis.missing)(`the network to Redis fails${redis.note}`, { time
   afterEach(async () => {
     await room.close();
     proxy.stop();
+  });
+
+  it('a worker that has just started has connectTimeout to connect; then health tells', async () => {
+    const connectTimeout = 3_000;
+    const starting = await room.plugin({ url: `redis://127.0.0.1:${proxy.port}`, connectTimeout });
+    proxy.refuse();
+    const began = Date.now();
+    await starting.registerTask('ours', () => null);
+    const early: unknown[] = [];
+    while (Date.now() < began + connectTimeout / 2) {
+      early.push(await starting.healthCheck());
+      await pause(50);
+    }
+    expect(early.length).toBeGreaterThan(1);
+    for (const health of early) expect(health).toMatchObject({ healthy: true });
+    await eventually(async () => !(await starting.healthCheck()).healthy, 'health tells', TIMEOUT);
+    expect((await starting.healthCheck()).details['message']).toMatch(/the worker of queue "default" is not connected/);
+    await proxy.accept();
+    await eventually(async () => (await starting.healthCheck()).healthy, 'health is on', TIMEOUT);
   });
 
   it('health sees that the blocking connection is down while calls work', async () => {

@@ -106,8 +106,8 @@ describe.skipIf(redis.missing)(`Redis goes away and comes back${redis.note}`, { 
     expect((await plugin.healthCheck()).healthy).toBe(true);
   });
 
-  it('Redis out of memory: submits say so, and what ran meanwhile ends when there is room again', async () => {
-    const plugin = await room.plugin({ lockDuration: 1_000, stalledInterval: 1_000 });
+  it('Redis out of memory: submits say so, and what ran meanwhile ends all the same', async () => {
+    const plugin = await room.plugin();
     let finish = (): void => undefined;
     const gate = new Promise<void>((resolve) => (finish = resolve));
     await plugin.registerTask('slow', () => gate.then(() => 'kept'));
@@ -120,11 +120,13 @@ describe.skipIf(redis.missing)(`Redis goes away and comes back${redis.note}`, { 
         message: expect.stringContaining('out of memory') as string,
       });
       finish();
-      await expect(plugin.getResult(taskId, { timeout: 1_500 })).rejects.toMatchObject({ code: 'TIMEOUT' });
+      // BullMQ's script frees before it writes, and Redis then lets it go on to its end.
+      expect(await plugin.getResult(taskId, { timeout: BACK })).toBe('kept');
+      const completed = `${room.prefix}:default:completed`;
+      expect(await room.withRedis((client) => client.zscore(completed, taskId))).not.toBeNull();
     } finally {
       await room.withRedis((client) => client.config('SET', 'maxmemory', '0'));
     }
-    expect(await plugin.getResult(taskId, { timeout: BACK })).toBe('kept');
     expect(await plugin.getResult(await plugin.submitTask('slow'), { timeout: BACK })).toBe('kept');
   });
 

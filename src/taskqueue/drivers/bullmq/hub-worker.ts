@@ -4,9 +4,12 @@ import { Worker, type Job, type Processor, type WorkerOptions } from 'bullmq';
 export class HubWorker extends Worker {
   readonly #started = Date.now();
   #lastFetch: number | undefined;
+  #ready = false;
 
   constructor(queue: string, processor: Processor, options: WorkerOptions) {
     super(queue, processor, options);
+    // When both of its connections are there: it may fetch before, by the one that does not block.
+    this.once('ready', () => (this.#ready = true));
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job> {
@@ -20,9 +23,9 @@ export class HubWorker extends Worker {
     return this.#lastFetch ?? this.#started;
   }
 
-  /** Whether it has not asked for work yet, and has not had `ms` for it. */
+  /** Whether it has not been connected yet, and has not had `ms` for it. */
   isStarting(ms: number): boolean {
-    return this.#lastFetch === undefined && Date.now() - this.#started < ms;
+    return !this.#ready && Date.now() - this.#started < ms;
   }
 
   /** Name of its blocking connection, as BullMQ makes it. */
