@@ -19,8 +19,8 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
   /** Made when somebody asks for the signal: most tasks never do, and making one takes longer than many of them. */
   #controller: AbortController | undefined;
   readonly #timeLimit: number | undefined;
-  readonly #limitAlarm = new Alarm(() => this.stop('timeLimit'));
-  readonly #killAlarm = new Alarm(() => this.#kill());
+  #limitAlarm: Alarm | undefined;
+  #killAlarm: Alarm | undefined;
   readonly #handle: RunHandle;
   #settle: (end: RunEnd) => void = () => undefined;
   #stopped: StopReason | undefined;
@@ -34,7 +34,10 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
   ) {
     this.#timeLimit = task.timeLimit ?? registration.options.timeLimit;
     this.ended = new Promise((resolve) => (this.#settle = resolve));
-    if (this.#timeLimit !== undefined) this.#limitAlarm.set(Date.now() + this.#timeLimit);
+    if (this.#timeLimit !== undefined) {
+      this.#limitAlarm = new Alarm(() => this.stop('timeLimit'));
+      this.#limitAlarm.set(Date.now() + this.#timeLimit);
+    }
     const signal = (): AbortSignal => this.#signal;
     this.#handle = registration.slots.runner.run(task, registration, {
       get signal() {
@@ -42,8 +45,7 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
       },
       onProgress: (json) => onProgress(this, json, ++this.#sequence),
     });
-    void this.#handle.outcome.then((outcome) => this.#settle(this.#conclude(outcome)));
-    void this.ended.then(() => this.#clear());
+    void this.#handle.outcome.then((outcome) => this.#end(this.#conclude(outcome)));
   }
 
   /** Settles when nothing of the attempt runs any more, which can be later than {@link ended}. */
@@ -55,6 +57,7 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
   stop(reason: StopReason): void {
     if (this.#stopped !== undefined) return;
     this.#stopped = reason;
+    this.#killAlarm = new Alarm(() => this.#kill());
     this.#killAlarm.set(Date.now() + this.killGrace);
     this.#controller?.abort(this.#abortReason(reason));
   }
@@ -78,12 +81,17 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
     // A handler on the event loop cannot be ended, but who waits for the task has to learn of it. No retry: the first
     // attempt still runs.
     const error = { ...this.#overdue(), message: `${this.#overdue().message} It ignores its signal and still runs.` };
-    this.#settle({ kind: 'failure', error, retryable: false, stillRuns: true });
+    this.#end({ kind: 'failure', error, retryable: false, stillRuns: true });
+  }
+
+  #end(end: RunEnd): void {
+    this.#clear();
+    this.#settle(end);
   }
 
   #clear(): void {
-    this.#limitAlarm.clear();
-    this.#killAlarm.clear();
+    this.#limitAlarm?.clear();
+    this.#killAlarm?.clear();
   }
 
   #conclude(outcome: RunOutcome): RunEnd {

@@ -11,10 +11,16 @@ export class RunSlots<Runner extends TaskRunner = TaskRunner> implements RunnerS
     readonly concurrency: number,
   ) {}
 
+  /** Takes a slot that is free; give it back with {@link free}. */
+  tryTake(): boolean {
+    if (this.active >= this.concurrency) return false;
+    this.active += 1;
+    return true;
+  }
+
   /** Resolves when there is a slot; give it back with {@link free}. */
   async take(): Promise<void> {
-    if (this.active >= this.concurrency) await new Promise<void>((resolve) => this.#line.push(resolve));
-    else this.active += 1;
+    if (!this.tryTake()) await new Promise<void>((resolve) => this.#line.push(resolve));
   }
 
   free(): void {

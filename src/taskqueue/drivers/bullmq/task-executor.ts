@@ -13,7 +13,7 @@ import type { CancelWatch } from './cancel-watch.js';
 import { LOST_FIELD } from './job-record.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RunSlots } from './run-slots.js';
-import { decodeTask } from './task-envelope.js';
+import { decodeTask, type TaskEnvelope } from './task-envelope.js';
 import { TaskFailure } from './task-failure.js';
 
 /** Backoff of a task that no thread could be started for: a lack of memory or threads takes a while to end. */
@@ -34,7 +34,7 @@ interface Attempt extends RunnableTask {
 export class TaskExecutor {
   readonly #runs = new Set<TaskRun<Attempt>>();
   readonly #work = new Set<Promise<unknown>>();
-  /** Ends what BullMQ waits for, at a shutdown. One promise for all runs would remember each of them. */
+  /** Ends what BullMQ waits for, at a shutdown. */
   readonly #abandons = new Set<() => void>();
   #stopped = false;
 
@@ -55,7 +55,9 @@ export class TaskExecutor {
   /** Runs one attempt. Resolves to the result, or rejects as BullMQ wants it for a failure, a retry, or no answer. */
   async run(job: Job, registration: TaskRegistration): Promise<unknown> {
     const slots = registration.slots as RunSlots;
-    const attempt = await this.#prepare(job);
+    // Most attempts need nothing of Redis before they start; each wait that is not made counts where tasks are short.
+    const attempt = job.attemptsMade + job.stalledCounter === 0 ? this.#first(job) : await this.#next(job);
+    if (attempt === undefined) return this.#refuse(job, 'it had not started when it expired');
     let cancelled = false;
     let run: TaskRun<Attempt> | undefined;
     const unwatch = this.cancels.watch(attempt.taskId, () => {
@@ -63,28 +65,31 @@ export class TaskExecutor {
       run?.stop('cancelled');
     });
     let abandon = (): void => undefined;
-    const abandoned = new Promise<'abandoned'>((resolve) => (abandon = () => resolve('abandoned')));
-    this.#abandons.add(abandon);
     try {
-      await slots.take();
+      if (!slots.tryTake()) await slots.take();
       if (cancelled || this.#stopped) {
         slots.free();
         if (cancelled) await this.#refuse(job, 'it was cancelled before it started');
         throw new DelayedError();
       }
-      let reports = Promise.resolve();
-      run = new TaskRun(attempt, registration, this.options.killGrace, (_run, json, sequence) => {
+      let reports: Promise<unknown> | undefined;
+      const started = new TaskRun(attempt, registration, this.options.killGrace, (_run, json, sequence) => {
         const stored = this.#report(attempt, json, sequence);
         // A report that nobody awaited has to be stored before the end, too.
-        reports = reports.then(() => stored.catch(() => undefined));
+        reports = Promise.allSettled([reports, stored]);
         return stored;
       });
-      this.#hold(run, slots);
-      const end = await Promise.race([run.ended, abandoned]);
+      run = started;
+      this.#hold(started, slots);
+      // One promise for all runs would remember each of them.
+      const end = await new Promise<RunEnd | 'abandoned'>((resolve) => {
+        this.#abandons.add((abandon = () => resolve('abandoned')));
+        void started.ended.then(resolve);
+      });
       // The job stays as it is: when its lock has run out, another worker runs it again.
       if (end === 'abandoned') throw new DelayedError();
-      await Promise.race([reports, abandoned]);
-      return await this.#conclude(run, end);
+      if (reports !== undefined) await this.#unlessAbandoned(reports);
+      return await this.#conclude(started, end);
     } finally {
       unwatch();
       this.#abandons.delete(abandon);
@@ -106,6 +111,13 @@ export class TaskExecutor {
     this.#work.clear();
   }
 
+  /** Resolves with `work`, or when it is abandoned. */
+  async #unlessAbandoned(work: Promise<unknown>): Promise<void> {
+    let abandon = (): void => undefined;
+    const abandoned = new Promise<void>((resolve) => this.#abandons.add((abandon = resolve)));
+    await Promise.race([work, abandoned]).finally(() => this.#abandons.delete(abandon));
+  }
+
   /** Keeps the slot until nothing of the attempt runs any more. */
   #hold(run: TaskRun<Attempt>, slots: RunSlots): void {
     this.#runs.add(run);
@@ -123,29 +135,33 @@ export class TaskExecutor {
     throw TaskFailure.revoked(reason, false);
   }
 
-  /** The attempt of a job; rejects when it is not to be started. */
-  async #prepare(job: Job): Promise<Attempt> {
-    const { args, kwargs, headers = {}, expires, timeLimit, retry } = decodeTask(job.data);
+  /** The first attempt of a job; `undefined` when it has expired. */
+  #first(job: Job): Attempt | undefined {
+    const envelope = decodeTask(job.data);
+    if (envelope.expires !== undefined && envelope.expires <= Date.now()) return undefined;
+    return this.#attempt(job, envelope, 0);
+  }
+
+  /** A further attempt of a job; rejects when it was asked to stop in an earlier one. */
+  async #next(job: Job): Promise<Attempt> {
     const taskId = job.id ?? '';
-    const before = job.attemptsMade + job.stalledCounter;
-    if (before === 0 && expires !== undefined && expires <= Date.now()) {
-      await this.#refuse(job, 'it had not started when it expired');
-    }
-    if (before > 0 && (await this.cancels.isRequested(taskId))) {
-      await this.#refuse(job, 'it was cancelled while it ran');
-    }
+    if (await this.cancels.isRequested(taskId)) await this.#refuse(job, 'it was cancelled while it ran');
     const lostThreads =
       job.attemptsMade === 0
         ? 0
         : Number((await this.clients.patient.hget(this.keys.of(job.queueName, taskId), LOST_FIELD)) ?? 0);
+    return this.#attempt(job, decodeTask(job.data), lostThreads);
+  }
+
+  #attempt(job: Job, { args, kwargs, headers = {}, timeLimit, retry }: TaskEnvelope, lostThreads: number): Attempt {
     return {
       job,
-      taskId,
+      taskId: job.id ?? '',
       name: job.name,
       args,
       kwargs,
       headers,
-      attempt: before + 1,
+      attempt: job.attemptsMade + job.stalledCounter + 1,
       timeLimit: timeLimit ?? null,
       lost: job.stalledCounter + lostThreads,
       retry: this.#policy(job, retry),
