@@ -159,7 +159,7 @@ function dueTime({ countdown, eta }: TaskSubmission, now: number, source: HubErr
   if (countdown !== undefined && eta !== undefined) fail(source, 'countdown and eta exclude each other: give one.');
   if (countdown !== undefined) {
     if (!(Number.isFinite(countdown) && countdown >= 0)) fail(source, 'countdown has to be a number of ms from 0.');
-    return Math.ceil(now + countdown);
+    return dateTime(new Date(Math.ceil(now + countdown)), 'the end of countdown', source);
   }
   return eta === undefined ? now : dateTime(eta, 'eta', source);
 }
@@ -168,7 +168,7 @@ function expiryTime(expires: Date | number | undefined, now: number, source: Hub
   if (expires === undefined) return null;
   if (expires instanceof Date) return dateTime(expires, 'expires', source);
   if (!(Number.isFinite(expires) && expires >= 0)) fail(source, 'expires has to be a Date or a number of ms from 0.');
-  return Math.ceil(now + expires);
+  return dateTime(new Date(Math.ceil(now + expires)), 'the end of expires', source);
 }
 
 function dateTime(value: Date, what: string, source: HubErrorOptions): number {

@@ -84,7 +84,7 @@ export interface CeleryOptions {
   consumerTimeout: number;
   /** Notes each submit beside the results (Redis), so that other processes know tasks that wait. Default true. */
   trackSubmits: boolean;
-  /** Writes arguments into the events and logs of workers (`argsrepr`, `kwargsrepr`). Default false: only their number. */
+  /** Writes arguments into the events and logs of workers (`argsrepr`, `kwargsrepr`). Default false: `(hidden)`. */
   showArguments: boolean;
   /** Most bytes of one task's arguments, as JSON. Default 1 MiB. */
   maxPayloadBytes: number;
@@ -232,7 +232,7 @@ export const celerySchema = Joi.object<CeleryOptions>({
     .description('Notes each submit beside the results (Redis), so that other processes know tasks that wait.'),
   showArguments: Joi.boolean()
     .default(false)
-    .description('Writes arguments into the events and logs of workers; otherwise only their number.'),
+    .description('Writes arguments into the events and logs of workers; otherwise they are hidden.'),
   maxPayloadBytes: count().default(1_048_576).description("Most bytes of one task's arguments, as JSON."),
   publishTimeout: ms()
     .default(30_000)

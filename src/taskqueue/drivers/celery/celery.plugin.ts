@@ -4,6 +4,14 @@ import type { JsonObject, JsonValue } from '../../../core/json.js';
 import type { Redactor } from '../../../core/redact.js';
 import { validateOptions } from '../../../core/validate.js';
 import { StoreLogger } from '../../../embedded/store-logger.js';
+import {
+  DEFAULT_RESULT_TIMEOUT,
+  endFault,
+  expiredFault,
+  statusOf,
+  timeoutFault,
+  type TaskFault,
+} from '../../task-outcome.js';
 import { TaskQueuePlugin } from '../../taskqueue.plugin.js';
 import type {
   CancelOutcome,
@@ -26,7 +34,6 @@ import { warnOfWorkers } from './control/worker-warnings.js';
 import { SessionExtras } from './session-extras.js';
 import { followProgress, isOver, TaskWatch } from './task-watch.js';
 
-const DEFAULT_RESULT_TIMEOUT = 60_000;
 /** Least time of a look, in ms, whatever the caller's timeout. */
 const FIRST_LOOK = 1_000;
 
@@ -82,8 +89,7 @@ export class CeleryPlugin extends TaskQueuePlugin {
     const session = this.#open('getStatus');
     checkTaskId(taskId, this.source('getStatus'));
     const record = await this.#call('getStatus', session.find(taskId));
-    const { name, state, attempt, progress, error, submittedAt, startedAt, finishedAt } = record;
-    return { taskId, name, state, attempt, progress, error, submittedAt, startedAt, finishedAt };
+    return statusOf(record);
   }
 
   override async getResult<T = JsonValue>(
@@ -196,28 +202,20 @@ export class CeleryPlugin extends TaskQueuePlugin {
     return { supports: this.supports, maxPayloadBytes, source: this.source(operation) };
   }
 
-  #result({ taskId, name, state, error, result, reason, expired }: CeleryRecord): unknown {
-    if (expired) {
-      const kept = `its result was kept for ${this.#options.resultExpires} ms (resultExpires), or somebody removed it.`;
-      throw this.error('RESULT_EXPIRED', 'getResult', `nothing is stored of task ${taskId} any more: ${kept}`);
-    }
+  #result(record: CeleryRecord): unknown {
+    const { taskId, state, result, reason, expired } = record;
+    if (expired) throw this.#fault(expiredFault(taskId, this.#options.resultExpires, 'resultExpires'));
     if (state === 'SUCCESS') return result;
-    const task = name === null || name === '' ? `task ${taskId}` : `task ${taskId} ("${name}")`;
-    if (state === 'REVOKED') {
-      throw this.error('TASK_REVOKED', 'getResult', `${task} was revoked: ${reason ?? 'no reason is known'}.`, {
-        details: { taskId },
-      });
-    }
-    const text = `${task} failed: ${error?.type}: ${error?.message}`;
-    throw this.error('TASK_FAILED', 'getResult', text, { details: { taskId, name, ...error } });
+    throw this.#fault(endFault(record, reason));
   }
 
   #timeout(taskId: string, timeout: number, record: CeleryRecord | undefined, fault: HubError | undefined): HubError {
-    const state = record?.state ?? 'PENDING';
     const reason = fault !== undefined ? fault.message : stateText(record);
-    return this.error('TIMEOUT', 'getResult', `task ${taskId} did not end within ${timeout} ms. ${reason}`, {
-      details: { taskId, state },
-    });
+    return this.#fault(timeoutFault(taskId, timeout, record?.state ?? 'PENDING', reason));
+  }
+
+  #fault({ code, message, details }: TaskFault): HubError {
+    return this.error(code, 'getResult', message, { details });
   }
 
   #notHere(operation: string): HubError {
