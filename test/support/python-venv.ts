@@ -13,7 +13,7 @@ const VERSION = 'import sys; assert sys.version_info >= (3, 10)';
 const MISSING = `
 import importlib.metadata as m, re, sys
 for line in open(sys.argv[1]):
-    name = re.split(r'[\[=<>#\\s]', line.strip())[0]
+    name = re.split(r'[[=<>#\\s]', line.strip())[0]
     if name:
         m.version(name)
 `;
