@@ -7,7 +7,7 @@ import type { BullMQPluginOptions } from '../../src/taskqueue/drivers/bullmq/bul
 import type { BullMQPlugin } from '../../src/taskqueue/drivers/bullmq/bullmq.plugin.js';
 import { neededService } from '../support/needed-service.js';
 import { GuardedRoom } from './guarded-room.js';
-import { RedisSentinel } from './redis-sentinel.js';
+import { RedisSentinel } from '../support/redis-sentinel.js';
 
 const redis = neededService('redis');
 const TIMEOUT = 60_000;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Options } from 'amqplib';
 import { AmqpLink, AmqpPublisher, AmqpRpc, type AmqpMessage, type AmqpOptions } from '../../../../amqp/index.js';
 import { sleep, withDeadline } from '../../../../core/deadline.js';
@@ -91,24 +92,30 @@ export class AmqpBroker implements CeleryBroker {
   }
 
   async publish(tasks: readonly RoutedTask[], { signal, operation }: TaskPublishOptions): Promise<void> {
-    const missing = new Map(
-      tasks.filter(({ route }) => !this.#queues.isReady(route)).map(({ route }) => [route.queue, route]),
-    );
     const deadline = performance.now() + this.options.publishTimeout;
-    for (const route of missing.values()) await this.#ensure(route, deadline, { signal, operation });
-    const timeout = Math.max(1, deadline - performance.now());
-    const options = { timeout, ...(signal === undefined ? {} : { signal }) };
+    await this.#ensureAll(tasks, deadline, { signal, operation });
+    const options = () => ({
+      timeout: Math.max(1, deadline - performance.now()),
+      ...(signal === undefined ? {} : { signal }),
+    });
     const messages = tasks.map((task) => this.#message(task));
     const [single] = messages;
     if (single !== undefined && messages.length === 1) {
       try {
-        return await this.#publisher.publish(single, options);
+        return await this.#publisher.publish(single, options());
       } catch (error) {
-        this.#failed(error, tasks);
+        if (!this.#forgot(error, tasks)) throw error;
       }
+      // Somebody has deleted the queue since it was declared, and no other got the task.
+      await this.#ensureAll(tasks, deadline, { signal, operation });
+      return this.#publisher.publish(single, options());
     }
-    const { error, sent } = await this.#publisher.publishAll(messages, options);
-    if (error !== undefined) this.#failed(error, tasks, sent);
+    const { error, sent } = await this.#publisher.publishAll(messages, options());
+    if (error === undefined) return;
+    this.#forgot(error, tasks);
+    if (!HubError.is(error)) throw error;
+    const details = { ...error.details, sent };
+    throw new HubError(error.code, error.message, { ...this.source, cause: error, details });
   }
 
   async cast(command: ControlCommand): Promise<void> {
@@ -130,7 +137,7 @@ export class AmqpBroker implements CeleryBroker {
   async events(onEvent: (body: unknown) => void): Promise<() => Promise<void>> {
     const inbox = this.inbox(
       {
-        queue: `celeryev.${this.#replies.oid}.${this.#inboxes.size}`,
+        queue: `${CELERYEV}.${randomUUID()}`,
         options: { durable: false, exclusive: true, autoDelete: true, ...EVENT_QUEUE },
         bindings: [{ exchange: CELERYEV, type: 'topic', durable: true, routingKey: '#' }],
       },
@@ -182,6 +189,14 @@ export class AmqpBroker implements CeleryBroker {
     await Promise.all([this.#publish.close(), this.#consume.close()]);
   }
 
+  /** Sees to the queues of tasks that are not known to be there. */
+  async #ensureAll(tasks: readonly RoutedTask[], deadline: number, options: TaskPublishOptions): Promise<void> {
+    const missing = tasks.filter(({ route }) => !this.#queues.isReady(route));
+    if (missing.length === 0) return;
+    const routes = new Map(missing.map(({ route }) => [route.queue, route]));
+    for (const route of routes.values()) await this.#ensure(route, deadline, options);
+  }
+
   /** Sees to the queue of a route. While there is no connection it waits for one, as the publisher does. */
   async #ensure(route: TaskRoute, deadline: number, { signal, operation }: TaskPublishOptions): Promise<void> {
     const source = { ...this.source, operation };
@@ -218,16 +233,12 @@ export class AmqpBroker implements CeleryBroker {
     return Math.round((priority * maxPriority) / 9);
   }
 
-  #failed(error: unknown, tasks: readonly RoutedTask[], sent?: number): never {
-    if (HubError.is(error, 'NOT_FOUND')) {
-      for (const { route } of tasks) if (route.queue !== undefined) this.#queues.forget(route.queue);
-    }
-    if (!HubError.is(error) || sent === undefined) throw error;
-    throw new HubError(error.code, error.message, {
-      ...this.source,
-      cause: error,
-      details: { ...error.details, sent },
-    });
+  /** Whether the queues of tasks, which nobody got, are to be looked for again. */
+  #forgot(error: unknown, tasks: readonly RoutedTask[]): boolean {
+    if (!HubError.is(error, 'NOT_FOUND')) return false;
+    const queues = tasks.flatMap(({ route }) => (route.queue === undefined ? [] : [route.queue]));
+    for (const queue of queues) this.#queues.forget(queue);
+    return queues.length > 0 && this.options.declare === 'assert';
   }
 
   /** Sends a command to all workers. `false`: there is none. */

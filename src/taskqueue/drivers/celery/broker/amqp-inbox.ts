@@ -72,7 +72,11 @@ export class AmqpInbox {
 
   async #attach(): Promise<void> {
     const channel = await this.link.channel();
-    channel.on('close', () => this.#lost(channel, 'its channel was closed'));
+    let open = true;
+    channel.on('close', () => {
+      open = false;
+      this.#lost(channel, 'its channel was closed');
+    });
     const { queue, options, bindings } = this.spec;
     try {
       await channel.assertQueue(queue, options);
@@ -90,6 +94,9 @@ export class AmqpInbox {
       throw amqpError(error, this.options.source, `the queue "${queue}" is not consumed`);
     }
     if (this.#closed) return void channel.close().catch(() => undefined);
+    // It can go between the broker's answer and this line.
+    if (!open)
+      throw new HubError('UNAVAILABLE', `the channel of the queue "${queue}" was closed.`, this.options.source);
     this.#channel = channel;
     this.#fault = undefined;
     this.options.onAttached?.();

@@ -1,11 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LeashedProcess } from '../support/leashed-process.js';
-import { freePort } from '../support/mlflow-server.js';
-import { probeRedis } from '../support/redis-probe.js';
-import { RedisServer } from '../support/redis-server.js';
-import { untilReady } from '../support/tcp-ready.js';
+import { LeashedProcess } from './leashed-process.js';
+import { freePort } from './mlflow-server.js';
+import { probeRedis } from './redis-probe.js';
+import { RedisServer } from './redis-server.js';
+import { untilReady } from './tcp-ready.js';
 
 /** ms */
 const DEADLINE = 60_000;
