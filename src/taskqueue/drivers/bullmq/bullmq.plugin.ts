@@ -124,6 +124,7 @@ export class BullMQPlugin extends TaskQueuePlugin {
     const deadline = Date.now() + timeout;
     const wait = new TaskWait(session, taskId, source, signal, 'end');
     try {
+      if (wait.willHear()) await wait.changed(timeout);
       for (;;) {
         const told = wait.takeResult();
         if (told !== undefined) return told.value as T;

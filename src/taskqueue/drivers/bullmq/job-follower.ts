@@ -97,6 +97,7 @@ export class JobFollower {
     this.#waiters.close();
     const streams = [...this.#streams.values()];
     this.#streams.clear();
+    this.store.followed.clear();
     await Promise.all(streams.map(async (stream) => (await stream)?.close().catch(() => undefined)));
   }
 
@@ -117,14 +118,19 @@ export class JobFollower {
     });
     events.on('completed', ({ jobId, returnvalue }) => this.#completed(jobId, returnvalue as JsonValue));
     for (const name of ['failed', 'removed'] as const) {
-      events.on(name, ({ jobId }: { jobId: string }) => this.notify(jobId, 'ended'));
+      events.on(name, ({ jobId }: { jobId: string }) => {
+        this.store.heardEnd(jobId);
+        this.notify(jobId, 'ended');
+      });
     }
     events.on('progress', ({ jobId }) => this.notify(jobId, 'progress'));
+    this.store.followed.add(queue);
     return events;
   }
 
   /** @param value what is stored as the result, parsed by BullMQ */
   #completed(taskId: string, value: JsonValue): void {
+    this.store.heardEnd(taskId);
     const waited = this.#waited.get(taskId);
     if (waited === undefined) return;
     // Events come late after an outage: one of an id that its caller chose may be of a task that had it before.

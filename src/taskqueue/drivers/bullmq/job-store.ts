@@ -22,6 +22,8 @@ const QUEUES_TTL = 1_000;
 /** The tasks in Redis: submits, finds and cancels them. Every call fails at once while there is no connection. */
 export class JobStore {
   readonly keys: RedisKeys;
+  /** Queues whose events are followed, as their follower says. */
+  readonly followed = new Set<string>();
   readonly #queues = new Map<string, Queue>();
   readonly #locations = new TaskLocations();
   readonly #names: Set<string>;
@@ -57,6 +59,8 @@ export class JobStore {
   /** Stores tasks: one queue's in one go, in order. */
   async submit(tasks: readonly NormalizedSubmission[], now: number): Promise<void> {
     const [only] = tasks;
+    // Before they are sent: an event of their end may come before the answer.
+    for (const task of tasks) if (task.generated) this.#place(task);
     await this.#run(async () => {
       if (tasks.length === 1 && only !== undefined) {
         const queue = await this.#announced(only.queue ?? this.options.defaultQueue);
@@ -66,12 +70,10 @@ export class JobStore {
       }
       for (const [name, group] of this.#byQueue(tasks)) await this.#submitBulk(await this.#announced(name), group, now);
     });
-    for (const { taskId, generated, queue = this.options.defaultQueue, expires } of tasks) {
+    for (const task of tasks) {
       // A known id may be of a task that was there before, in whichever queue.
-      if (!generated && this.#locations.get(taskId)?.queue === queue) continue;
-      const location: TaskLocation = { queue, own: generated };
-      if (expires !== null) location.expires = expires;
-      this.#locations.set(taskId, location);
+      const { queue = this.options.defaultQueue } = task;
+      if (!task.generated && this.#locations.get(task.taskId)?.queue !== queue) this.#place(task);
     }
   }
 
@@ -110,6 +112,21 @@ export class JobStore {
   /** Whether the id was made by this process, so that no other task can have had it. */
   owns(taskId: string): boolean {
     return this.#locations.get(taskId)?.own === true;
+  }
+
+  /**
+   * Whether nothing has to be read to know that a task runs: its id was made here, the events of its queue were followed
+   * before it was sent, and none told of its end. One that expires may end without an event.
+   */
+  isQuiet(taskId: string): boolean {
+    const location = this.#locations.get(taskId);
+    return location?.own === true && location.quiet === true && location.expires === undefined;
+  }
+
+  /** Notes that an event told of the end of a task. */
+  heardEnd(taskId: string): void {
+    const location = this.#locations.get(taskId);
+    if (location !== undefined) location.quiet = false;
   }
 
   /** Whether this process has had to do with a task of this id. */
@@ -218,6 +235,12 @@ export class JobStore {
     }
     await Promise.all(sent);
     if (fault !== undefined) throw fault.error;
+  }
+
+  #place({ taskId, generated, queue = this.options.defaultQueue, expires }: NormalizedSubmission): void {
+    const location: TaskLocation = { queue, own: generated, quiet: this.followed.has(queue) };
+    if (expires !== null) location.expires = expires;
+    this.#locations.set(taskId, location);
   }
 
   async #locate(taskId: string, queue: string): Promise<TaskLocation | undefined> {

@@ -5,6 +5,8 @@ export interface TaskLocation {
   expires?: number;
   /** Whether this process made its id: then nothing that is told of it is of another task that had it before. */
   own?: boolean;
+  /** Whether every event of it would have been heard here, and none of its end was. */
+  quiet?: boolean;
 }
 
 /** Most tasks whose place is remembered, in each of two generations. */

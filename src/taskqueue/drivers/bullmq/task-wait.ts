@@ -33,6 +33,13 @@ export class TaskWait {
     });
   }
 
+  /** Whether the end of the task is still to come, and will be heard: then nothing has to be read before it. */
+  willHear(): boolean {
+    if (this.#change === 'closed' || !this.session.store.isQuiet(this.taskId)) return false;
+    this.#change = undefined;
+    return true;
+  }
+
   /** The result that an event has told, once. */
   takeResult(): { value: JsonValue } | undefined {
     return this.session.follower.takeResult(this.taskId);
