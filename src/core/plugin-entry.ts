@@ -118,7 +118,8 @@ export class PluginEntry {
       // Not awaited: a probe has a deadline, and consumers may take longer.
       void this.#wake().catch(() => this.#reconnect());
     }
-    if (!health.healthy && this.#state === 'up') {
+    // While what waited for the plugin begins, consumers are not there yet; that is no fault of it.
+    if (!health.healthy && this.#state === 'up' && this.#waking === undefined && !this.#reconnecting) {
       const { message } = this.#fail(new HubError('UNAVAILABLE', String(health.details['message'] ?? 'unhealthy')));
       this.logger.error(`${this.key} is down: ${message}`);
     }

@@ -6,6 +6,8 @@ import type { TaskOptions, TaskQueueSupports, TaskSubmission } from './taskqueue
 
 const TASK_ID = /^[A-Za-z0-9_.-]{1,128}$/;
 const TASK_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,199}$/;
+/** The last that a Date holds, in ms since 1970. */
+const LAST_DATE = 8.64e15;
 const QUEUE_NAME = /^[A-Za-z0-9_.-]{1,128}$/;
 
 /** A checked submission: defaults filled in, times absolute, payload as JSON text. */
@@ -159,7 +161,7 @@ function dueTime({ countdown, eta }: TaskSubmission, now: number, source: HubErr
   if (countdown !== undefined && eta !== undefined) fail(source, 'countdown and eta exclude each other: give one.');
   if (countdown !== undefined) {
     if (!(Number.isFinite(countdown) && countdown >= 0)) fail(source, 'countdown has to be a number of ms from 0.');
-    return dateTime(new Date(Math.ceil(now + countdown)), 'the end of countdown', source);
+    return within(Math.ceil(now + countdown), 'countdown', source);
   }
   return eta === undefined ? now : dateTime(eta, 'eta', source);
 }
@@ -168,7 +170,12 @@ function expiryTime(expires: Date | number | undefined, now: number, source: Hub
   if (expires === undefined) return null;
   if (expires instanceof Date) return dateTime(expires, 'expires', source);
   if (!(Number.isFinite(expires) && expires >= 0)) fail(source, 'expires has to be a Date or a number of ms from 0.');
-  return dateTime(new Date(Math.ceil(now + expires)), 'the end of expires', source);
+  return within(Math.ceil(now + expires), 'expires', source);
+}
+
+/** Backends keep times as dates. */
+function within(ms: number, what: string, source: HubErrorOptions): number {
+  return ms <= LAST_DATE ? ms : fail(source, `${what} is later than any date (${LAST_DATE} ms since 1970).`);
 }
 
 function dateTime(value: Date, what: string, source: HubErrorOptions): number {

@@ -74,7 +74,7 @@ describe.skipIf(rabbit.missing)(`the hub on RabbitMQ${rabbit.note}`, () => {
         await eventually(() => saying(/^log .*is up after \d+ more attempt/) === 2, 'it is told', 20_000);
         expect(saying(/^warn .*did not start and is optional; trying again.*ECONNREF/)).toBe(2);
         // Beside them, one line of each application that says what is up.
-        expect(lines()).toHaveLength(6);
+        expect(lines(), lines().join('\n')).toHaveLength(6);
         expect(log.texts('error', 'fatal')).toEqual([]);
         await Promise.all(apps.splice(0).map((one) => one.close()));
         await vi.waitFor(async () => expect(await broker.connections()).toEqual([]), { timeout: 20_000 });
