@@ -50,8 +50,9 @@ function isFair(type: unknown, { name, options }: Submit): boolean {
     case 'TimeLimitExceeded':
       return isTiny(timeLimit);
     case 'SoftTimeLimitExceeded':
-    // It came while the result was written.
+    // It came while the result was written, or the arguments read.
     case 'EncodeError':
+    case 'DecodeError':
       return isTiny(softTimeLimit);
     default:
       return false;
