@@ -39,9 +39,16 @@ describe.skipIf(rabbit.missing || redis.missing)(`what a hub notes of its submit
   });
 
   it('is gone when the submit has failed', async () => {
-    await plugin.submitTask('some.task', { taskId: 'there', queue: 'deleted' });
-    await vhost.deleteQueue('deleted');
-    await rejectsWith(() => plugin.submitTask('some.task', { taskId: 'refused', queue: 'deleted' }), 'NOT_FOUND');
+    await plugin.submitTask('some.task', { taskId: 'there' });
+    const backendUrl = redis.address;
+    const careless = new CeleryPlugin({ brokerUrl: vhost.url, backendUrl, keyPrefix, declare: 'none' });
+    await careless.initialize();
+    try {
+      const submit = () => careless.submitTask('some.task', { taskId: 'refused', queue: 'missing' });
+      await rejectsWith(submit, 'NOT_FOUND');
+    } finally {
+      await careless.shutdown();
+    }
     expect(await other.getStatus('there')).toMatchObject({ name: 'some.task' });
     expect(await other.getStatus('refused')).toMatchObject({ name: null });
   });
