@@ -79,13 +79,12 @@ export class AmqpBroker implements CeleryBroker {
   inbox(
     spec: InboxSpec,
     onMessage: (content: Buffer, properties: { headers?: Record<string, unknown>; correlationId?: unknown }) => void,
-    onAttached: () => void = () => undefined,
   ): AmqpInbox {
     const inbox = new AmqpInbox(
       this.#consume,
       spec,
       ({ content, properties }) => onMessage(content, properties as { headers?: Record<string, unknown> }),
-      { timeout: this.options.amqp.connectTimeout, logger: this.logger, source: this.source, onAttached },
+      { timeout: this.options.amqp.connectTimeout, logger: this.logger, source: this.source },
     );
     this.#inboxes.add(inbox);
     return inbox;

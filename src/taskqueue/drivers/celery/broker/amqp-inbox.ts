@@ -36,7 +36,6 @@ export class AmqpInbox {
       timeout: number;
       logger: StoreLogger;
       source: HubErrorOptions;
-      onAttached?: () => void;
     },
   ) {
     this.#unlisten = link.listen({ up: () => this.#attachSoon(0) });
@@ -99,7 +98,6 @@ export class AmqpInbox {
       throw new HubError('UNAVAILABLE', `the channel of the queue "${queue}" was closed.`, this.options.source);
     this.#channel = channel;
     this.#fault = undefined;
-    this.options.onAttached?.();
   }
 
   #lost(channel: ConfirmChannel, why: string): void {
