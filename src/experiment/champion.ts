@@ -31,6 +31,12 @@ export class Champion {
     return version;
   }
 
+  /** {@link find}, asked for now. */
+  async findNow(experiment: ResolvedExperiment): Promise<ModelVersion | null> {
+    this.#seen.delete(experiment.model);
+    return this.find(experiment);
+  }
+
   /** The champion, or `CONFLICT` saying that a model has to be trained first. */
   async require(experiment: ResolvedExperiment): Promise<ModelVersion> {
     const version = await this.find(experiment);
@@ -46,9 +52,21 @@ export class Champion {
     await this.mlops.createRegisteredModel(model, { tags: { 'hub.experiment': name } }).catch((error: unknown) => {
       if (!HubError.is(error, 'ALREADY_EXISTS')) throw error;
     });
+    const known = await this.#versionsOf(model, runId);
+    if (known[0] !== undefined) return known[0];
+    const made = await this.mlops.createModelVersion(model, { source, runId });
+    // Another hub may have been taken for dead and register as well: both keep the first one.
+    const [first = made] = await this.#versionsOf(model, runId);
+    if (first.version !== made.version) await this.mlops.deleteModelVersion(model, made.version);
+    return first;
+  }
+
+  /** The versions that a run made, the lowest first. */
+  async #versionsOf(model: string, runId: string): Promise<ModelVersion[]> {
+    const versions: ModelVersion[] = [];
     const filter = `name = '${model}' and run_id = '${runId}'`;
-    for await (const version of this.mlops.searchModelVersions({ filter })) return version;
-    return this.mlops.createModelVersion(model, { source, runId });
+    for await (const version of this.mlops.searchModelVersions({ filter })) versions.push(version);
+    return versions.sort((a, b) => Number(a.version) - Number(b.version));
   }
 
   /** A version by number. `NOT_FOUND`. */

@@ -2,15 +2,26 @@ import { HubError } from '../core/errors.js';
 import type { MLOpsPlugin } from '../mlops/mlops.plugin.js';
 import type { Run, ViewType } from '../mlops/mlops.types.js';
 import type { TrainingTrigger, TriggerReason } from './experiment.types.js';
+import type { Claims } from './claims.js';
+import { ControlRun } from './control-run.js';
 import { KIND, REQUEST_PATH, TAG } from './experiment.tags.js';
 import type { TrainingRequest } from './task-contract.js';
+
+/** Characters that a tag holds on every backend; MLflow took 5000 before it took 8000. */
+const TAG_MAX = 4_000;
 
 /** The state of experiments on the MLOps backend: their runs, found again by any hub. */
 export class ExperimentStore {
   readonly #ids = new Map<string, string>();
   readonly #control = new Map<string, string>();
+  readonly #controlRuns: ControlRun;
 
-  constructor(private readonly mlops: MLOpsPlugin) {}
+  constructor(
+    private readonly mlops: MLOpsPlugin,
+    claims: Claims,
+  ) {
+    this.#controlRuns = new ControlRun(mlops, claims);
+  }
 
   /** Id of the experiment, created when missing. */
   async experimentId(name: string): Promise<string> {
@@ -26,28 +37,11 @@ export class ExperimentStore {
     return this.#ids.has(name) || (await this.mlops.getExperimentByName(name)) !== null;
   }
 
-  /**
-   * The run that carries what belongs to the experiment as a whole: claims and the rolling metric. It is never ended.
-   * When two hubs create it at the same moment, both go on with the one whose id is smaller.
-   */
+  /** The run that carries what belongs to the experiment as a whole: claims and feedback. It is never ended. */
   async controlRun(name: string): Promise<string> {
     const known = this.#control.get(name);
     if (known !== undefined) return known;
-    const experimentId = await this.experimentId(name);
-    const find = async (): Promise<string | undefined> => {
-      const ids: string[] = [];
-      const filter = `tags.${TAG.kind} = '${KIND.control}'`;
-      for await (const run of this.mlops.searchRuns({ experimentIds: [experimentId], filter })) ids.push(run.runId);
-      return ids.sort()[0];
-    };
-    let runId = await find();
-    if (runId === undefined) {
-      const made = await this.mlops.startRun(experimentId, {
-        runName: 'hub-control',
-        tags: { [TAG.kind]: KIND.control },
-      });
-      runId = (await find()) ?? made.runId;
-    }
+    const runId = await this.#controlRuns.find(await this.experimentId(name));
     this.#control.set(name, runId);
     return runId;
   }
@@ -62,22 +56,40 @@ export class ExperimentStore {
     return runs;
   }
 
-  /** Stores what began a training with its run. */
+  /** The tags that store what began a training, or none when it is too long for a tag: then {@link saveRequest}. */
+  requestTags(request: TrainingRequest): Record<string, string> {
+    const json = JSON.stringify(request);
+    return json.length > TAG_MAX ? {} : { [TAG.request]: json };
+  }
+
+  /** Stores what began a training beside its run, where a tag does not hold it. */
   async saveRequest(runId: string, request: TrainingRequest): Promise<void> {
-    await this.mlops.logDict(runId, request, REQUEST_PATH);
+    if (this.requestTags(request)[TAG.request] === undefined) await this.mlops.logDict(runId, request, REQUEST_PATH);
   }
 
   /** What began a training. `NOT_FOUND` when its hub died before it was stored. */
-  async loadRequest(runId: string): Promise<TrainingRequest> {
-    return JSON.parse((await this.mlops.readArtifactBytes(runId, REQUEST_PATH)).toString('utf8')) as TrainingRequest;
+  async loadRequest({ runId, tags }: Run): Promise<TrainingRequest> {
+    const json = tags[TAG.request] ?? (await this.#readRequest(runId));
+    return JSON.parse(json) as TrainingRequest;
+  }
+
+  async #readRequest(runId: string): Promise<string> {
+    try {
+      return (await this.mlops.readArtifactBytes(runId, REQUEST_PATH)).toString('utf8');
+    } catch (cause) {
+      if (!HubError.is(cause, 'NOT_FOUND')) throw cause;
+      throw new HubError('NOT_FOUND', `the training of run ${runId} was never submitted, and its request is lost.`, {
+        cause,
+      });
+    }
   }
 
   /** Ends a training that did not succeed, unless it has ended already. */
   async endFailed(runId: string, status: 'FAILED' | 'KILLED', error: string): Promise<void> {
     const run = await this.mlops.getRun(runId);
     if (run.status !== 'RUNNING') return;
-    // 8000 characters is what a tag holds; a stack in a message may be longer.
-    await this.mlops.setTag(runId, TAG.error, error.slice(0, 4_000));
+    // A stack in a message may be longer.
+    await this.mlops.setTag(runId, TAG.error, error.slice(0, TAG_MAX));
     await this.mlops.endRun(runId, status);
   }
 }

@@ -36,6 +36,14 @@ export const experimentSchema = Joi.object<ResolvedExperiment & { module?: never
     predict: Joi.string().required().description('Name of the task that predicts.'),
     evaluate: Joi.string().description('Name of the task that scores champion and challenger on one holdout.'),
     queue: Joi.string().description('Queue for the tasks. Default: the one of the task queue driver.'),
+    modelsBy: Joi.string()
+      .valid('path', 'uri')
+      .default('path')
+      .description('path: the hub fetches the files of models for workers on its file system. uri: workers do it.'),
+    maxInlineBytes: Joi.number()
+      .integer()
+      .min(0)
+      .description('Most bytes of rows in the arguments of a predict task; more travel as an artifact. Default: all.'),
   })
     .required()
     .description('The tasks that do the work; they are registered in code or run by external workers.'),

@@ -10,8 +10,8 @@ export const TAG = {
   /** ms since 1970. */
   triggerAt: 'hub.trigger_at',
   taskId: 'hub.task_id',
-  /** The hub that submits the task, as `Claims.holder()`. */
-  starter: 'hub.starter',
+  /** What began the training, as JSON; when it is too long for a tag, it is the artifact `hub/request.json`. */
+  request: 'hub.request',
   /** Set when the task queue has confirmed the task. */
   submitted: 'hub.submitted',
   /** When the training has to have ended, ms since 1970. */
@@ -32,10 +32,19 @@ export const TAG = {
 } as const;
 
 /** @internal Values of {@link TAG.kind}. */
-export const KIND = { control: 'control', training: 'training' } as const;
+export const KIND = {
+  /** The one run that belongs to the experiment as a whole. */
+  control: 'control',
+  /** One that some hub has made to become it; it is deleted unless it is chosen. */
+  controlCandidate: 'control-candidate',
+  training: 'training',
+} as const;
 
 /** @internal Params that claim work begin with this. */
 export const CLAIM_PREFIX = 'hub.claim.';
+
+/** @internal Tags with the sign of life of a claim's holder begin with this. */
+export const ALIVE_PREFIX = 'hub.alive.';
 
 /** Alias of the version that predicts. */
 export const CHAMPION = 'champion';

@@ -15,6 +15,16 @@ export interface ExperimentTasks {
   evaluate?: string;
   /** Queue that the tasks are submitted to. Default: the driver's default queue. */
   queue?: string;
+  /**
+   * How tasks get at a model: `path` has the hub fetch its files for workers that share its file system, `uri` leaves
+   * that to workers that reach the MLOps backend themselves. Default `path`.
+   */
+  modelsBy?: 'path' | 'uri';
+  /**
+   * Most bytes of rows, as JSON, that go to the predict task in its arguments; more travel as an artifact (`rowsUri` of
+   * `PredictByReferenceKwargs`), which the task has to read. Default: all go in the arguments, up to the driver's limit.
+   */
+  maxInlineBytes?: number;
 }
 
 /** Prediction from an input queue to an output queue. */

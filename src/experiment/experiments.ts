@@ -3,6 +3,7 @@ import { HubLogger } from '../core/hub-logger.js';
 import type { JsonValue } from '../core/json.js';
 import type { DataStreamPlugin } from '../datastream/datastream.plugin.js';
 import type { MLOpsPlugin } from '../mlops/mlops.plugin.js';
+import type { Run } from '../mlops/mlops.types.js';
 import type { CancelOutcome } from '../taskqueue/taskqueue.types.js';
 import type { TaskQueuePlugin } from '../taskqueue/taskqueue.plugin.js';
 import { Champion } from './champion.js';
@@ -25,11 +26,16 @@ import { ExperimentStore, triggerOf, unknownExperiment } from './experiment-stor
 import type { ExperimentsOptions } from './experiments.options.js';
 import { FeedbackMonitor } from './feedback.js';
 import { ModelFiles } from './model-files.js';
+import { PredictionPayloads } from './prediction-payloads.js';
 import { Predictor, type PredictOptions } from './predictor.js';
 import { TaskCaller } from './task-caller.js';
-import { Trainer } from './trainer.js';
+import { Trainer, type StillWanted } from './trainer.js';
 import { TrainingFinisher } from './training-finisher.js';
 import { TrainingFollower } from './training-follower.js';
+import { TrainingSubmitter } from './training-submitter.js';
+
+/** How often a hub looks for trainings whose hub has died, in ms. */
+const ADOPT_EVERY_MS = 15_000;
 
 /**
  * Runs experiments on the three plugins: train, predict, judge, retrain, promote. It keeps no state of its own that a
@@ -46,6 +52,8 @@ export class Experiments {
   readonly #trainer: Trainer;
   readonly #feedback: FeedbackMonitor;
   readonly #consumers: ConsumerLoop;
+  /** When the trainings of an experiment were last looked at, ms of `performance.now()`. */
+  readonly #adoptedAt = new Map<string, number>();
   readonly #logger: HubLogger;
   readonly #now: () => number;
 
@@ -53,18 +61,21 @@ export class Experiments {
     const { workDir = '.experiment-hub/work', now = Date.now, tick = 5_000, logger = new HubLogger() } = options;
     this.#logger = logger;
     this.#now = now;
-    this.#store = new ExperimentStore(mlops);
+    const claims = new Claims(mlops, now);
+    this.#store = new ExperimentStore(mlops, claims);
     this.#champion = new Champion(mlops, now);
     const files = new ModelFiles(mlops, workDir);
     const caller = new TaskCaller(tasks);
-    const claims = new Claims(mlops, now);
-    this.#predictor = new Predictor(this.#champion, files, caller);
-    const finisher = new TrainingFinisher(mlops, tasks, this.#store, claims, this.#champion, files, caller);
-    const follower = new TrainingFollower(mlops, tasks, this.#store, claims, finisher, logger, now);
-    this.#trainer = new Trainer(mlops, tasks, this.#store, claims, files, follower, now, () => this.#consumers.wake());
-    this.#feedback = new FeedbackMonitor(mlops, this.#store, this.#champion, now);
+    this.#predictor = new Predictor(this.#champion, files, new PredictionPayloads(mlops, this.#store), caller);
+    const finisher = new TrainingFinisher(mlops, tasks, this.#store, this.#champion, files, caller);
+    const submitter = new TrainingSubmitter(mlops, tasks, files, now);
+    const follower = new TrainingFollower(mlops, tasks, this.#store, claims, submitter, finisher, logger, now);
+    this.#trainer = new Trainer(mlops, tasks, this.#store, claims, submitter, follower, now, () =>
+      this.#consumers.wake(),
+    );
+    this.#feedback = new FeedbackMonitor(mlops, this.#store, this.#champion, claims.hub, now);
     this.#consumers = new ConsumerLoop(stream, this.#champion, this.#predictor, logger, now, tick, (experiment) =>
-      this.#scheduled(experiment),
+      this.#onTick(experiment),
     );
   }
 
@@ -129,8 +140,8 @@ export class Experiments {
    * stored. `CONFLICT` before there is a champion, `INVALID_ARGUMENT` for an item that cannot be judged.
    */
   async feedback(name: string, items: readonly FeedbackItem[]): Promise<FeedbackResult> {
-    return this.#feedback.record(this.#enabled(name), items, (experiment, at) =>
-      this.#quietly(experiment, 'policy', at),
+    return this.#feedback.record(this.#enabled(name), items, (experiment, at, wanted) =>
+      this.#quietly(experiment, 'policy', at, wanted),
     );
   }
 
@@ -194,13 +205,9 @@ export class Experiments {
    * what the task queue has lost ends FAILED. Resolves to them at once; their `done` tells how they end.
    */
   async recover(): Promise<Training[]> {
+    const enabled = [...this.#definitions.values()].filter((experiment) => experiment.enabled);
     const found: Training[] = [];
-    for (const experiment of this.#definitions.values()) {
-      if (!experiment.enabled) continue;
-      for (const run of await this.#store.trainings(experiment.name)) {
-        if (run.status === 'RUNNING') found.push(this.#trainer.adopt(experiment, run));
-      }
-    }
+    for (const experiment of enabled) found.push(...(await this.#trainer.adoptAll(experiment)));
     return found;
   }
 
@@ -232,18 +239,35 @@ export class Experiments {
     throw new HubError('CONFLICT', `experiment ${JSON.stringify(name)} is switched off: set its "enabled" to true.`);
   }
 
+  async #onTick(experiment: ResolvedExperiment): Promise<void> {
+    const now = performance.now();
+    if (now - (this.#adoptedAt.get(experiment.name) ?? now - ADOPT_EVERY_MS) >= ADOPT_EVERY_MS) {
+      this.#adoptedAt.set(experiment.name, now);
+      await this.#trainer.adoptAll(experiment);
+    }
+    await this.#scheduled(experiment);
+  }
+
   async #scheduled(experiment: ResolvedExperiment): Promise<void> {
     const { schedule, name } = experiment;
     if (schedule === undefined || (await this.#champion.find(experiment)) === null) return;
-    const [latest] = await this.#store.trainings(name);
-    if (latest !== undefined && this.#now() - latest.startTime < schedule.every) return;
-    await this.#quietly(experiment, 'schedule', this.#now());
+    const isDue = (runs: readonly Run[]): boolean => {
+      const latest = runs.find(({ lifecycleStage }) => lifecycleStage === 'active');
+      return latest === undefined || this.#now() - latest.startTime >= schedule.every;
+    };
+    if (!isDue(await this.#store.trainings(name))) return;
+    await this.#quietly(experiment, 'schedule', this.#now(), isDue);
   }
 
   /** A training that the hub itself begins: when another is quicker or the backend refuses, nobody's call fails. */
-  async #quietly(experiment: ResolvedExperiment, reason: 'policy' | 'schedule', at: number): Promise<Training | null> {
+  async #quietly(
+    experiment: ResolvedExperiment,
+    reason: 'policy' | 'schedule',
+    at: number,
+    wanted: StillWanted,
+  ): Promise<Training | null> {
     try {
-      return await this.#trainer.begin(experiment, reason, { at });
+      return await this.#trainer.begin(experiment, reason, { at }, wanted);
     } catch (error) {
       if (!HubError.is(error, 'CONFLICT', 'CLOSED')) {
         this.#logger.error(`retrain of ${experiment.name} by ${reason} did not begin: ${errorMessage(error)}`);

@@ -5,37 +5,32 @@ import type { MetricInput, Run } from '../mlops/mlops.types.js';
 import type { Champion } from './champion.js';
 import { triggerOf, type ExperimentStore } from './experiment-store.js';
 import type { FeedbackItem, FeedbackResult, ResolvedExperiment, Training } from './experiment.types.js';
-import { decideRetrain } from './retrain-policy.js';
-import { RollingWindow } from './rolling-window.js';
+import { FeedbackWindow, myItems } from './feedback-window.js';
+import { decideRetrain, type RetrainFacts } from './retrain-policy.js';
 import { Serial } from './serial.js';
+import type { StillWanted } from './trainer.js';
 
-/** Metric of the control run that holds the feedback on one version: step = number of the item, value = its value. */
-const itemsOf = (version: string): string => `feedback/v${version}`;
+/** Items of the rolling metric of an experiment without a policy. */
+const WINDOW = 100;
 
-interface Judged {
-  version: string;
-  window: RollingWindow;
-  /** Items recorded for the version so far. */
-  count: number;
-}
-
-/** Begins the retrain that a policy asks for; `null` when another hub or training was quicker. */
-export type Retrain = (experiment: ResolvedExperiment, at: number) => Promise<Training | null>;
+/** Begins the retrain that a policy asks for; `null` when another hub or training was quicker, or it is no longer wanted. */
+export type Retrain = (experiment: ResolvedExperiment, at: number, wanted: StillWanted) => Promise<Training | null>;
 
 /**
  * Records labelled feedback and applies the retrain policy to it. Each version is judged by its own predictions alone:
  * a newly promoted model starts with an empty window, so what the old one did wrong never triggers against it.
- * The items lie in the control run's metric history, from where the window is rebuilt after a restart. Feedback of one
- * experiment has to come to one hub at a time: a second one does not see what the first counts in memory.
+ * The items lie in the control run's metric history, where every hub finds those of the others.
  */
 export class FeedbackMonitor {
-  readonly #judged = new Map<string, Judged>();
+  readonly #windows = new Map<string, FeedbackWindow>();
   readonly #serial = new Serial();
 
+  /** @param hub identity of this hub, unique for each process */
   constructor(
     private readonly mlops: MLOpsPlugin,
     private readonly store: ExperimentStore,
     private readonly champion: Champion,
+    private readonly hub: string,
     private readonly now: () => number,
   ) {}
 
@@ -51,22 +46,22 @@ export class FeedbackMonitor {
     const values = items.map((item, index) => ({ ...item, value: valueOf(item, index), at: item.at ?? this.now() }));
     return this.#serial.run(experiment.name, async () => {
       const { version } = await this.champion.require(experiment);
-      const judged = await this.#load(experiment, version);
       const runId = await this.store.controlRun(experiment.name);
-      const others = new Map<string, number>();
+      const window = await this.#window(experiment, version, runId);
+      const numbers = new Map([[version, window.mine]]);
       const points: MetricInput[] = [];
       const own: { value: number; at: number }[] = [];
       for (const item of values) {
         const of = item.version ?? version;
-        const before = of === version ? judged.count + own.length : (others.get(of) ?? (await this.#count(runId, of)));
-        points.push({ key: itemsOf(of), value: item.value, step: before + 1, timestamp: item.at });
+        const number = (numbers.get(of) ?? (await this.#count(runId, of))) + 1;
+        numbers.set(of, number);
+        points.push({ key: myItems(of, this.hub), value: item.value, step: number, timestamp: item.at });
         if (of === version) own.push(item);
-        else others.set(of, before + 1);
       }
       if (points.length > 0) await this.mlops.logBatch(runId, { metrics: points });
-      const training = await this.#judge(experiment, judged, own, retrain);
-      await this.#logRolling(experiment, runId, judged, own.at(-1)?.at);
-      return { samples: judged.window.samples, value: judged.window.mean, training };
+      const training = await this.#judge(experiment, window, own, retrain);
+      await this.#logRolling(experiment, runId, window, own.at(-1)?.at);
+      return { samples: window.samples, value: window.mean, training };
     });
   }
 
@@ -75,14 +70,15 @@ export class FeedbackMonitor {
     return this.#serial.run(experiment.name, async () => {
       const champion = await this.champion.find(experiment);
       if (champion === null) return null;
-      const { window } = await this.#load(experiment, champion.version);
-      return { value: window.mean, samples: window.samples };
+      const runId = await this.store.controlRun(experiment.name);
+      const { mean, samples } = await this.#window(experiment, champion.version, runId);
+      return { value: mean, samples };
     });
   }
 
   async #judge(
     experiment: ResolvedExperiment,
-    judged: Judged,
+    window: FeedbackWindow,
     items: readonly { value: number; at: number }[],
     retrain: Retrain,
   ): Promise<Training | null> {
@@ -91,47 +87,56 @@ export class FeedbackMonitor {
     let training: Training | null = null;
     let asked = false;
     for (const { value, at } of items) {
-      judged.window.push(value);
-      judged.count++;
+      window.push(value, at);
       if (policy === undefined || asked) continue;
-      const facts = { value: judged.window.mean, samples: judged.window.samples, at };
-      const history = { inFlight: false, trainings: [] as number[], retrains: [] as number[] };
+      const facts = { value: window.mean, samples: window.samples, at };
+      const decide = (history: TrainingHistory): boolean =>
+        decideRetrain(policy, direction, { ...facts, ...history }).retrain;
       // Most items are good enough; only for the others the backend is asked for the history.
-      if (!decideRetrain(policy, direction, { ...facts, ...history }).retrain) continue;
+      if (!decide(historyOf([]))) continue;
       trainings ??= await this.store.trainings(experiment.name);
-      history.inFlight = trainings.some((run) => run.status === 'RUNNING');
-      history.trainings = trainings.map((run) => triggerOf(run).at);
-      history.retrains = trainings
-        .map(triggerOf)
-        .flatMap((trigger) => (trigger.reason === 'policy' ? [trigger.at] : []));
-      if (!decideRetrain(policy, direction, { ...facts, ...history }).retrain) continue;
+      if (!decide(historyOf(trainings))) continue;
       asked = true;
-      training = await retrain(experiment, at);
+      training = await retrain(experiment, at, async (all) => {
+        // Another hub may have retrained meanwhile, and this window may be about its predecessor.
+        const champion = await this.champion.findNow(experiment);
+        return champion?.version === window.version && decide(historyOf(all));
+      });
     }
     return training;
   }
 
-  async #logRolling(experiment: ResolvedExperiment, runId: string, judged: Judged, at?: number): Promise<void> {
-    const value = judged.window.mean;
+  async #logRolling(experiment: ResolvedExperiment, runId: string, window: FeedbackWindow, at?: number): Promise<void> {
+    const value = window.mean;
     if (at === undefined || value === null) return;
-    await this.mlops.logMetric(runId, `rolling_${experiment.metric}`, value, { step: judged.count, timestamp: at });
+    await this.mlops.logMetric(runId, `rolling_${experiment.metric}`, value, { step: window.total, timestamp: at });
   }
 
-  async #load({ name, policy }: ResolvedExperiment, version: string): Promise<Judged> {
-    const known = this.#judged.get(name);
-    if (known !== undefined && known.version === version) return known;
-    const judged: Judged = { version, window: new RollingWindow(policy?.window ?? 100), count: 0 };
-    for await (const { value } of this.mlops.getMetricHistory(await this.store.controlRun(name), itemsOf(version))) {
-      judged.window.push(value);
-      judged.count++;
+  async #window({ name, policy }: ResolvedExperiment, version: string, runId: string): Promise<FeedbackWindow> {
+    let window = this.#windows.get(name);
+    if (window?.version !== version) {
+      window = new FeedbackWindow(this.mlops, version, this.hub, policy?.window ?? WINDOW);
+      this.#windows.set(name, window);
     }
-    this.#judged.set(name, judged);
-    return judged;
+    await window.refresh(runId);
+    return window;
   }
 
   async #count(runId: string, version: string): Promise<number> {
-    return (await this.mlops.getRun(runId)).metrics[itemsOf(version)]?.step ?? 0;
+    return (await this.mlops.getRun(runId)).metrics[myItems(version, this.hub)]?.step ?? 0;
   }
+}
+
+type TrainingHistory = Pick<RetrainFacts, 'inFlight' | 'trainings' | 'retrains'>;
+
+function historyOf(runs: readonly Run[]): TrainingHistory {
+  const trainings = runs.filter(({ lifecycleStage }) => lifecycleStage === 'active');
+  const triggers = trainings.map(triggerOf);
+  return {
+    inFlight: trainings.some(({ status }) => status === 'RUNNING'),
+    trainings: triggers.map(({ at }) => at),
+    retrains: triggers.flatMap(({ reason, at }) => (reason === 'policy' ? [at] : [])),
+  };
 }
 
 function valueOf({ value, predicted, actual }: FeedbackItem, index: number): number {

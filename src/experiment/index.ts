@@ -10,6 +10,7 @@ export type {
   EvaluateKwargs,
   EvaluateResult,
   ModelReference,
+  PredictByReferenceKwargs,
   PredictKwargs,
   PredictResult,
   TrainedModel,

@@ -1,10 +1,14 @@
-import { access, mkdir, mkdtemp, realpath, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { HubError } from '../core/errors.js';
 import type { MLOpsPlugin } from '../mlops/mlops.plugin.js';
 import type { ModelVersion } from '../mlops/mlops.types.js';
 import { MODEL_PATH } from './experiment.tags.js';
+import type { ResolvedExperiment } from './experiment.types.js';
 import type { ModelReference, TrainedModel } from './task-contract.js';
+
+/** How many versions of a model stay on the hub's file system, those that were used last. */
+const KEPT_VERSIONS = 8;
 
 /**
  * The models' files on the hub's own file system: `runs/<runId>` for what a training leaves, `models/<name>/…` for what
@@ -51,10 +55,11 @@ export class ModelFiles {
     }
   }
 
-  /** What tasks are told about a version; its files are fetched first, once for all callers. */
-  async reference(version: ModelVersion): Promise<ModelReference> {
+  /** What tasks are told about a version; unless they fetch it themselves, its files are fetched first, once for all. */
+  async reference(version: ModelVersion, { tasks }: ResolvedExperiment): Promise<ModelReference> {
     const { name, version: number, runId } = version;
-    return { name, version: number, runId, uri: `models:/${name}/${number}`, path: await this.#path(version) };
+    const path = tasks.modelsBy === 'uri' ? null : await this.#path(version);
+    return { name, version: number, runId, uri: `models:/${name}/${number}`, path };
   }
 
   async #path({ name, version, source }: ModelVersion): Promise<string | null> {
@@ -71,7 +76,7 @@ export class ModelFiles {
   }
 
   async #fetch(runId: string, path: string, folder: string): Promise<string> {
-    if (await exists(folder)) return folder;
+    if (await touch(folder)) return folder;
     await this.#makeRoot();
     await mkdir(dirname(folder), { recursive: true });
     const scratch = await mkdtemp(join(dirname(folder), '.fetch-'));
@@ -79,11 +84,26 @@ export class ModelFiles {
       const copied = await this.mlops.downloadArtifacts(runId, path, scratch);
       // Renamed into place, so that a half-fetched model is never read, not even after a crash.
       await rename(copied, folder).catch(async (error: unknown) => {
-        if (!(await exists(folder))) throw error;
+        if (!(await touch(folder))) throw error;
       });
+      // What is moved keeps its times, which may be those of the upload.
+      await touch(folder);
+      await this.#prune(dirname(folder));
       return folder;
     } finally {
       await rm(scratch, { recursive: true, force: true });
+    }
+  }
+
+  /** Removes the versions of a model that were asked for longest ago; tasks in flight read the latest ones. */
+  async #prune(models: string): Promise<void> {
+    const versions = (await readdir(models)).filter((name) => !name.startsWith('.'));
+    const used = await Promise.all(
+      // Another hub on the same folder may be pruning as well.
+      versions.map(async (name) => ({ name, at: (await stat(join(models, name)).catch(() => null))?.mtimeMs ?? 0 })),
+    );
+    for (const { name } of used.sort((a, b) => b.at - a.at).slice(KEPT_VERSIONS)) {
+      await rm(join(models, name), { recursive: true, force: true });
     }
   }
 
@@ -111,8 +131,10 @@ export class ModelFiles {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
+/** Marks a folder as used now; `false` when it does not exist. */
+async function touch(path: string): Promise<boolean> {
+  const now = new Date();
+  return utimes(path, now, now).then(
     () => true,
     () => false,
   );

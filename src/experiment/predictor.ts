@@ -3,6 +3,7 @@ import type { JsonValue } from '../core/json.js';
 import type { Champion } from './champion.js';
 import type { Prediction, ResolvedExperiment } from './experiment.types.js';
 import type { ModelFiles } from './model-files.js';
+import type { PredictionPayloads } from './prediction-payloads.js';
 import type { TaskCaller } from './task-caller.js';
 import { parsePredictResult, type PredictKwargs } from './task-contract.js';
 
@@ -20,6 +21,7 @@ export class Predictor {
   constructor(
     private readonly champion: Champion,
     private readonly files: ModelFiles,
+    private readonly payloads: PredictionPayloads,
     private readonly caller: TaskCaller,
   ) {}
 
@@ -35,12 +37,18 @@ export class Predictor {
     const { name, tasks } = experiment;
     const answer = { model: { name: model.name, version: model.version } };
     if (rows.length === 0) return { ...answer, predictions: [], errors: {} };
-    const kwargs: PredictKwargs = { experiment: name, model: await this.files.reference(model), rows };
-    const result = await this.caller.call(experiment, tasks.predict, kwargs, {
-      timeout,
-      ...(signal === undefined ? {} : { signal }),
-    });
-    return { ...answer, ...parsePredictResult(result, rows.length, tasks.predict) };
+    const reference = await this.files.reference(model, experiment);
+    const placed = await this.payloads.place(experiment, rows);
+    try {
+      const kwargs: PredictKwargs = { experiment: name, model: reference, ...placed.kwargs };
+      const result = await this.caller.call(experiment, tasks.predict, kwargs, {
+        timeout,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      return { ...answer, ...parsePredictResult(await placed.read(result), rows.length, tasks.predict) };
+    } finally {
+      await placed.discard();
+    }
   }
 
   /**

@@ -22,7 +22,7 @@ export interface ModelReference extends JsonObject {
   uri: string;
   /**
    * Folder with the model's files, for workers that share the hub's file system; `null` when the source of the version
-   * is not a run of the hub. Its files never change, so a worker can keep the loaded model by this path (or by name and
+   * is not a run of the hub, or the experiment's `tasks.modelsBy` is `uri`. Its files never change, so a worker can keep the loaded model by this path (or by name and
    * version) and load again when it changes.
    */
   path: string | null;
@@ -68,11 +68,24 @@ export interface TrainProgress {
 export interface PredictKwargs extends JsonObject {
   experiment: string;
   model: ModelReference;
+  /** The rows; empty when they travel by reference. */
   rows: JsonValue[];
 }
 
-/** Result of the predict task: the predictions, one for each row in order, alone or with errors of single rows. */
-export type PredictResult = JsonValue[] | { predictions: JsonValue[]; errors?: Record<string, string> };
+/** Keyword arguments of the predict task when the rows are larger than the experiment's `tasks.maxInlineBytes`. */
+export interface PredictByReferenceKwargs extends PredictKwargs {
+  /** `runs:/<runId>/<path>` of a JSON array with the rows. */
+  rowsUri: string;
+  /** Folder among the same run's artifacts that the task may leave its result in. */
+  resultDir: string;
+}
+
+/**
+ * Result of the predict task: the predictions, one for each row in order, alone or with errors of single rows; or, for
+ * rows that came by reference, `runs:/<runId>/<resultDir>/predictions.json` with the same as JSON.
+ */
+export type PredictResult =
+  JsonValue[] | { predictions: JsonValue[]; errors?: Record<string, string> } | { resultUri: string };
 
 /** Keyword arguments of the evaluate task: as of the training, with the models to score on the same holdout. */
 export interface EvaluateKwargs extends JsonObject {

@@ -5,7 +5,7 @@ import type { MLOpsPlugin } from '../mlops/mlops.plugin.js';
 import type { Run } from '../mlops/mlops.types.js';
 import type { CancelOutcome } from '../taskqueue/taskqueue.types.js';
 import type { TaskQueuePlugin } from '../taskqueue/taskqueue.plugin.js';
-import { START_LEASE, type Claims } from './claims.js';
+import type { Claims } from './claims.js';
 import { triggerOf, type ExperimentStore } from './experiment-store.js';
 import { KIND, TAG } from './experiment.tags.js';
 import type {
@@ -15,10 +15,10 @@ import type {
   TrainingTrigger,
   TrainOptions,
 } from './experiment.types.js';
-import type { ModelFiles } from './model-files.js';
 import { Serial } from './serial.js';
-import type { TrainKwargs } from './task-contract.js';
-import type { FollowedTask, StopFollowing, TrainingFollower } from './training-follower.js';
+import type { StopFollowing, TrainingFollower } from './training-follower.js';
+import { FOLLOW } from './training-follower.js';
+import type { TrainingSubmitter, TrainingTask } from './training-submitter.js';
 
 /** How long `cancel` waits for a running task to stop before the training ends without it, in ms. */
 const CANCEL_WAIT = 5_000;
@@ -27,6 +27,12 @@ const TRIGGER_ID = /^[A-Za-z0-9_.-]{1,128}$/;
 
 /** How long past its deadline a run counts as in flight although this hub does not follow it, in ms. */
 const STALE_MARGIN = 60_000;
+
+/**
+ * Whether a training that a hub begins by itself is still wanted, given all trainings of the experiment. Asked when
+ * nothing can come between the answer and the beginning, so that of several hubs with the same reason one begins.
+ */
+export type StillWanted = (trainings: readonly Run[]) => Promise<boolean> | boolean;
 
 interface Followed {
   training: Training;
@@ -45,7 +51,7 @@ export class Trainer {
     private readonly tasks: TaskQueuePlugin,
     private readonly store: ExperimentStore,
     private readonly claims: Claims,
-    private readonly files: ModelFiles,
+    private readonly submitter: TrainingSubmitter,
     private readonly follower: TrainingFollower,
     private readonly now: () => number,
     private readonly onEnd: () => void,
@@ -53,12 +59,14 @@ export class Trainer {
 
   /**
    * Begins a training and resolves when its task is submitted. The same `triggerId` again gives the training that it
-   * began. `CONFLICT` while another one is in flight, on this or another hub; `INVALID_ARGUMENT` for a bad `triggerId`.
+   * began. `CONFLICT` while another one is in flight, on this or another hub, or when it is no longer wanted;
+   * `INVALID_ARGUMENT` for a bad `triggerId`.
    */
   async begin(
     experiment: ResolvedExperiment,
     reason: TrainingTrigger['reason'],
     options: TrainOptions,
+    wanted: StillWanted = () => true,
   ): Promise<Training> {
     checkTriggerId(options.triggerId);
     return this.#serial.run(experiment.name, async () => {
@@ -68,12 +76,14 @@ export class Trainer {
       const same = trainings.find((run) => run.tags[TAG.triggerId] === trigger.id);
       if (same !== undefined) return this.adopt(experiment, same);
       await this.#ensureNoneInFlight(experiment, trainings);
-      // Numbered by the trainings before it: of two hubs that begin one now, both want the same number.
+      if (!(await wanted(trainings))) throw noLongerWanted(experiment.name);
+      // Numbered by the trainings before it: of two hubs that saw the same ones, both want the same number.
       const control = await this.store.controlRun(experiment.name);
-      if (!(await this.claims.claim(control, `training-${trainings.length + 1}`, START_LEASE))) {
+      const work = `training-${trainings.length + 1}`;
+      if (!(await this.claims.claim(control, work))) {
         throw inFlight(experiment.name, 'another hub begins one right now');
       }
-      return this.#start(experiment, trigger, options);
+      return this.#start(experiment, trigger, options, () => this.claims.isMine(control, work));
     });
   }
 
@@ -83,6 +93,15 @@ export class Trainer {
     if (known !== undefined) return known.training;
     const deadline = Number(run.tags[TAG.deadline] ?? this.now());
     return this.#follow(experiment, { runId: run.runId, taskId: run.tags[TAG.taskId] ?? '', deadline }, triggerOf(run));
+  }
+
+  /** Follows the trainings of an experiment that run and that nobody here follows yet: their hub may have died. */
+  async adoptAll(experiment: ResolvedExperiment): Promise<Training[]> {
+    if (this.#stopping) return [];
+    const running = (await this.store.trainings(experiment.name)).filter(
+      ({ runId, status }) => status === 'RUNNING' && !this.#followed.has(runId),
+    );
+    return running.map((run) => this.adopt(experiment, run));
   }
 
   /** The run that is in flight, on whichever hub, or `null`. */
@@ -135,15 +154,21 @@ export class Trainer {
     }
   }
 
-  async #start(experiment: ResolvedExperiment, trigger: TrainingTrigger, options: TrainOptions): Promise<Training> {
-    const { name, timeouts, tasks } = experiment;
+  /** @param isMine whether this hub is still the one that begins: it may have been frozen and taken for dead */
+  async #start(
+    experiment: ResolvedExperiment,
+    trigger: TrainingTrigger,
+    options: TrainOptions,
+    isMine: () => Promise<boolean>,
+  ): Promise<Training> {
+    const { name, timeouts } = experiment;
     const params = { ...experiment.params, ...options.params };
-    const data = options.data ?? experiment.data;
+    const request = { trigger, params, data: options.data ?? experiment.data };
     const taskId = randomUUID();
     const deadline = this.now() + timeouts.train;
-    // The task's id is on the run before the task exists: a hub that finds the run always knows what to look for.
+    // All that another hub needs to go on is on the run from its first moment, so that this one may die at any other.
     const { runId } = await this.mlops.startRun(await this.store.experimentId(name), {
-      params,
+      params: { ...params, ...this.claims.first(FOLLOW) },
       tags: {
         [TAG.kind]: KIND.training,
         [TAG.triggerId]: trigger.id,
@@ -151,21 +176,13 @@ export class Trainer {
         [TAG.triggerAt]: trigger.at,
         [TAG.taskId]: taskId,
         [TAG.deadline]: deadline,
-        [TAG.starter]: this.claims.holder(),
+        ...this.store.requestTags(request),
       },
     });
     try {
-      await this.store.saveRequest(runId, { trigger, params, data });
-      const outputDir = await this.files.outputDir(runId);
-      const kwargs: TrainKwargs = { experiment: name, runId, trigger: { ...trigger }, params, data, outputDir };
-      await this.tasks.submitTask(tasks.train, {
-        taskId,
-        kwargs,
-        expires: timeouts.train,
-        timeLimit: timeouts.train,
-        ...(tasks.queue === undefined ? {} : { queue: tasks.queue }),
-      });
-      await this.mlops.setTag(runId, TAG.submitted, new Date(this.now()).toISOString());
+      await this.store.saveRequest(runId, request);
+      if (!(await isMine())) throw inFlight(name, 'another hub has begun one meanwhile');
+      await this.submitter.submit(experiment, { runId, taskId, deadline }, request);
     } catch (error) {
       await this.store.endFailed(runId, 'FAILED', errorMessage(error)).catch(() => undefined);
       throw error;
@@ -173,7 +190,7 @@ export class Trainer {
     return this.#follow(experiment, { runId, taskId, deadline }, trigger);
   }
 
-  #follow(experiment: ResolvedExperiment, task: FollowedTask, trigger: TrainingTrigger): Training {
+  #follow(experiment: ResolvedExperiment, task: TrainingTask, trigger: TrainingTrigger): Training {
     const stop = new AbortController();
     const done: Promise<TrainingOutcome> = this.follower.follow(experiment, task, stop.signal).finally(() => {
       this.#followed.delete(task.runId);
@@ -188,6 +205,10 @@ export class Trainer {
 function checkTriggerId(id: unknown): void {
   if (id === undefined || (typeof id === 'string' && TRIGGER_ID.test(id))) return;
   throw new HubError('INVALID_ARGUMENT', 'triggerId has to be 1 to 128 letters, digits, "_", "-" or ".".');
+}
+
+function noLongerWanted(name: string): HubError {
+  return new HubError('CONFLICT', `a training of experiment ${JSON.stringify(name)} is no longer wanted.`);
 }
 
 function inFlight(name: string, which: string): HubError {

@@ -1,11 +1,9 @@
 import { errorMessage, HubError } from '../core/errors.js';
-import { sleep } from '../core/deadline.js';
 import type { JsonValue } from '../core/json.js';
 import type { MLOpsPlugin } from '../mlops/mlops.plugin.js';
 import type { ModelVersion, Run } from '../mlops/mlops.types.js';
 import type { TaskQueuePlugin } from '../taskqueue/taskqueue.plugin.js';
 import { decisionOf, type Champion } from './champion.js';
-import type { Claims } from './claims.js';
 import type { ExperimentStore } from './experiment-store.js';
 import { MODEL_PATH, TAG } from './experiment.tags.js';
 import type { PromotionDecision, ResolvedExperiment, TrainingOutcome } from './experiment.types.js';
@@ -15,22 +13,16 @@ import type { TaskCaller } from './task-caller.js';
 import { parseEvaluateResult, parseProgress, parseTrainResult } from './task-contract.js';
 import type { EvaluateKwargs, TrainResult, TrainingRequest } from './task-contract.js';
 
-/** How long beside the evaluation a hub may take to finish a training before another one takes over, in ms. */
-const LEASE_MARGIN = 60_000;
-/** How often a hub looks whether the other one, which holds the claim, has finished, in ms. */
-const WATCH_MS = 500;
-
 /**
- * Turns the result of a train task into a finished run: metrics, artifacts, a model version, the promotion gate. Of
- * several hubs that follow the same training, the one that claims it does this; every step can be repeated, so a hub
- * that takes over after a crash neither loses nor doubles anything.
+ * Turns the result of a train task into a finished run: metrics, artifacts, a model version, the promotion gate. The
+ * hub that has claimed the training does this; every step can be repeated, so a hub that takes over after a crash
+ * neither loses nor doubles anything.
  */
 export class TrainingFinisher {
   constructor(
     private readonly mlops: MLOpsPlugin,
     private readonly tasks: TaskQueuePlugin,
     private readonly store: ExperimentStore,
-    private readonly claims: Claims,
     private readonly champion: Champion,
     private readonly files: ModelFiles,
     private readonly caller: TaskCaller,
@@ -45,13 +37,6 @@ export class TrainingFinisher {
     signal: AbortSignal,
   ): Promise<TrainingOutcome> {
     const trained = parseTrainResult(result, experiment.tasks.train);
-    const lease = experiment.timeouts.evaluate + LEASE_MARGIN;
-    for (;;) {
-      const run = await this.mlops.getRun(runId);
-      if (run.status !== 'RUNNING') return this.outcomeOf(experiment, run);
-      if (await this.claims.claim(runId, 'finish', lease)) break;
-      await sleep(WATCH_MS, signal);
-    }
     await this.#log(runId, taskId, trained);
     const known = await this.#registered(experiment, runId);
     if (known === null) await this.files.store(runId, trained.model);
@@ -110,14 +95,14 @@ export class TrainingFinisher {
     version: ModelVersion,
     signal: AbortSignal,
   ): Promise<PromotionDecision> {
-    const request = await this.store.loadRequest(runId);
+    const request = await this.store.loadRequest(await this.mlops.getRun(runId));
     const made = decisionOf(version);
     if (made !== null) {
       // Tagged by a hub that died before it moved the alias.
       if (made.promoted) await this.champion.moveTo(experiment, version.version);
       return made;
     }
-    const current = await this.champion.find(experiment);
+    const current = await this.champion.findNow(experiment);
     const { mode, minImprovement } = experiment.promotion;
     let scores: { challenger: number; champion: number } | null = null;
     let evaluationError: string | null = null;
@@ -162,7 +147,10 @@ export class TrainingFinisher {
   ): Promise<{ challenger: number; champion: number }> {
     const { name, metric, tasks, timeouts } = experiment;
     const task = tasks.evaluate ?? '';
-    const models = [await this.files.reference(challenger), await this.files.reference(champion)];
+    const models = [
+      await this.files.reference(challenger, experiment),
+      await this.files.reference(champion, experiment),
+    ];
     const kwargs: EvaluateKwargs = { experiment: name, runId, trigger: { ...trigger }, params, data, metric, models };
     const result = await this.caller.call(experiment, task, kwargs, { timeout: timeouts.evaluate, signal });
     const [first = Number.NaN, second = Number.NaN] = parseEvaluateResult(result, models.length, task);

@@ -1,34 +1,34 @@
 import { sleep } from '../core/deadline.js';
 import { errorMessage, HubError } from '../core/errors.js';
 import type { HubLogger } from '../core/hub-logger.js';
-import type { JsonValue } from '../core/json.js';
 import type { MLOpsPlugin } from '../mlops/mlops.plugin.js';
 import type { TaskQueuePlugin } from '../taskqueue/taskqueue.plugin.js';
-import { START_LEASE, type Claims } from './claims.js';
+import type { Claims } from './claims.js';
 import type { ExperimentStore } from './experiment-store.js';
 import { TAG } from './experiment.tags.js';
 import type { ResolvedExperiment, TrainingOutcome } from './experiment.types.js';
 import { parseProgress } from './task-contract.js';
 import type { TrainingFinisher } from './training-finisher.js';
+import type { TrainingSubmitter, TrainingTask } from './training-submitter.js';
+
+/** What a hub claims on the run of a training: to be the one that follows its task and ends it. */
+export const FOLLOW = 'follow';
 
 /** Why following ends early: the reason given to the abort signal. */
-export type StopFollowing = 'stop' | 'cancel';
+export type StopFollowing = 'stop' | 'cancel' | 'lost';
 
 /** First and longest wait before a step is repeated that failed because a backend was away, in ms. */
 const RETRY_MS = 500;
 const RETRY_MAX_MS = 15_000;
-
-/** The task of a training, followed to its end. */
-export interface FollowedTask {
-  runId: string;
-  taskId: string;
-  /** When the training has to have ended, ms since 1970. */
-  deadline: number;
-}
+/** How often a hub looks how a training goes on that another one follows, in ms. */
+const WATCH_MS = 1_000;
+/** How long a task has after a cancel to stop by itself, before its follower ends the training without it, in ms. */
+const CANCEL_GRACE_MS = 5_000;
 
 /**
  * Follows the task of a training: writes its progress as metrics (with the reports' own steps and times, so that a
- * second follower doubles nothing), waits for its end within the deadline, and ends the run. Never rejects.
+ * second follower doubles nothing), waits for its end within the deadline, and ends the run. Of several hubs one does
+ * this; the others watch, and one of them takes over when it dies. Never rejects.
  */
 export class TrainingFollower {
   constructor(
@@ -36,56 +36,84 @@ export class TrainingFollower {
     private readonly tasks: TaskQueuePlugin,
     private readonly store: ExperimentStore,
     private readonly claims: Claims,
+    private readonly submitter: TrainingSubmitter,
     private readonly finisher: TrainingFinisher,
     private readonly logger: HubLogger,
     private readonly now: () => number,
   ) {}
 
   /** @param signal aborted with a {@link StopFollowing} */
-  async follow(experiment: ResolvedExperiment, task: FollowedTask, signal: AbortSignal): Promise<TrainingOutcome> {
-    const { runId, taskId } = task;
-    const reporting = new AbortController();
-    const reports = this.#report(runId, taskId, AbortSignal.any([signal, reporting.signal]));
+  async follow(experiment: ResolvedExperiment, task: TrainingTask, signal: AbortSignal): Promise<TrainingOutcome> {
+    const { runId } = task;
     try {
-      const result = await this.#patiently(task, signal, () => this.#result(task, signal));
+      for (;;) {
+        const outcome = await this.#patiently(Infinity, signal, async () => {
+          const run = await this.mlops.getRun(runId);
+          if (run.status !== 'RUNNING') return this.finisher.outcomeOf(experiment, run);
+          return (await this.claims.claim(runId, FOLLOW)) ? this.#lead(experiment, task, signal) : null;
+        });
+        if (outcome !== null) return outcome;
+        await sleep(WATCH_MS, signal);
+      }
+    } catch (error) {
+      // The one that leads ends the run; who only watches has nothing to say about it.
+      return running(runId, errorMessage(error));
+    }
+  }
+
+  /** Follows the task as the one hub that does; `null` when another one has taken over. */
+  async #lead(experiment: ResolvedExperiment, task: TrainingTask, outer: AbortSignal): Promise<TrainingOutcome | null> {
+    const { runId, taskId } = task;
+    const inner = new AbortController();
+    const hold = this.claims.hold(runId, FOLLOW, ({ tags }) => {
+      // Asked for by another hub, which has cancelled the task itself; this is for a task that does not listen.
+      const requested = tags[TAG.cancelRequested];
+      if (requested !== undefined && this.now() - Date.parse(requested) > CANCEL_GRACE_MS) {
+        inner.abort('cancel' satisfies StopFollowing);
+      }
+    });
+    hold.lost.addEventListener('abort', () => inner.abort('lost' satisfies StopFollowing), { once: true });
+    const signal = AbortSignal.any([outer, inner.signal]);
+    const reporting = new AbortController();
+    let reports: Promise<void> = Promise.resolve();
+    let outcome: TrainingOutcome | null = null;
+    try {
+      await this.#patiently(task.deadline, signal, () => this.#submitted(experiment, task));
+      reports = this.#report(runId, taskId, AbortSignal.any([signal, reporting.signal]));
+      const result = await this.#patiently(task.deadline, signal, () => {
+        const timeout = Math.max(1, task.deadline - this.now());
+        return this.tasks.getResult(taskId, { timeout, signal });
+      });
       // The last report is read before the run ends; a task that ended reports nothing more.
       await Promise.race([reports, sleep(2_000)]);
-      return await this.#patiently({ ...task, deadline: Infinity }, signal, () =>
+      outcome = await this.#patiently(Infinity, signal, () =>
         this.finisher.finish(experiment, runId, taskId, result, signal),
       );
     } catch (error) {
-      return await this.#end(experiment, task, error, signal);
+      if (!hold.lost.aborted) outcome = await this.#end(experiment, task, error, signal);
     } finally {
       reporting.abort();
       await reports;
+      if (outcome?.status === 'RUNNING') await hold.release();
+      else hold.end();
     }
+    return outcome;
   }
 
-  /** The result of the task, or `TIMEOUT` at the deadline, or `NOT_FOUND` when the task queue has lost it. */
-  async #result({ runId, taskId, deadline }: FollowedTask, signal: AbortSignal): Promise<JsonValue> {
-    await this.#submitted(runId, taskId, signal);
-    const timeout = Math.max(1, deadline - this.now());
-    return this.tasks.getResult(taskId, { timeout, signal });
+  /** Resolves when the task is on the task queue; `NOT_FOUND` when it is lost, or its request was never stored. */
+  async #submitted(experiment: ResolvedExperiment, task: TrainingTask): Promise<void> {
+    const run = await this.mlops.getRun(task.runId);
+    const submitted = run.tags[TAG.submitted] !== undefined;
+    // A queue that deduplicates knows every id that it holds; another (Celery) shows waiting tasks as unknown too.
+    if (submitted && !this.tasks.supports.dedup) return;
+    if ((await this.tasks.getStatus(task.taskId)).name !== null) return;
+    if (submitted) throw new HubError('NOT_FOUND', `the task queue does not know task ${task.taskId} any more.`);
+    // Its hub died on the way to the queue: at most the task is there twice, with one id.
+    await this.submitter.submit(experiment, task, await this.store.loadRequest(run));
   }
 
-  /** Resolves when the task is (or may be) on the task queue; `NOT_FOUND` when it never got there or is lost. */
-  async #submitted(runId: string, taskId: string, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const { tags } = await this.mlops.getRun(runId);
-      const known = (await this.tasks.getStatus(taskId)).name !== null;
-      // A queue that deduplicates knows every id that it holds; another (Celery) shows waiting tasks as unknown too.
-      if (known || (tags[TAG.submitted] !== undefined && !this.tasks.supports.dedup)) return;
-      const starter = tags[TAG.starter];
-      // Another hub may be about to submit it right now.
-      if (tags[TAG.submitted] !== undefined || starter === undefined || this.claims.isGone(starter, START_LEASE)) {
-        throw new HubError('NOT_FOUND', `the task queue does not know task ${taskId} (any more).`);
-      }
-      await sleep(RETRY_MS, signal);
-    }
-  }
-
-  /** Repeats `step` while the backend is away, until the deadline. */
-  async #patiently<T>({ deadline }: FollowedTask, signal: AbortSignal, step: () => Promise<T>): Promise<T> {
+  /** Repeats `step` while the backend is away, until the deadline (ms since 1970). */
+  async #patiently<T>(deadline: number, signal: AbortSignal, step: () => Promise<T>): Promise<T> {
     for (let wait = RETRY_MS; ; wait = Math.min(RETRY_MAX_MS, wait * 2)) {
       try {
         return await step();
@@ -112,7 +140,7 @@ export class TrainingFollower {
 
   async #end(
     experiment: ResolvedExperiment,
-    { runId, taskId }: FollowedTask,
+    { runId, taskId }: TrainingTask,
     error: unknown,
     signal: AbortSignal,
   ): Promise<TrainingOutcome> {

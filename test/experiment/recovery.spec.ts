@@ -87,19 +87,19 @@ describe('recovery', () => {
 
   it('takes over at once from a hub whose process is dead', async () => {
     stack = await Stack.open();
-    const runId = await new ExperimentStore(stack.mlops).controlRun('toy');
+    const claims = new Claims(stack.mlops);
+    const runId = await new ExperimentStore(stack.mlops, claims).controlRun('toy');
     const { pid } = spawnSync(process.execPath, ['--version']);
     const dead = { hub: 'dead', host: hostname(), pid, at: Date.now() };
     await stack.mlops.logParam(runId, 'hub.claim.work', JSON.stringify(dead));
     await stack.mlops.logParam(runId, 'hub.claim.other', JSON.stringify({ ...dead, pid: process.pid }));
-    const claims = new Claims(stack.mlops);
     expect(await claims.claim(runId, 'work', 600_000)).toBe(true);
     expect(await claims.claim(runId, 'other', 600_000)).toBe(false);
   });
 
   it('gives a claim to one, and to another when the lease is over', async () => {
     stack = await Stack.open();
-    const runId = await new ExperimentStore(stack.mlops).controlRun('toy');
+    const runId = await new ExperimentStore(stack.mlops, new Claims(stack.mlops)).controlRun('toy');
     let now = 1_000;
     const rivals = Array.from({ length: 8 }, () => new Claims(stack.mlops, () => now));
     const claim = () => Promise.all(rivals.map((rival) => rival.claim(runId, 'work', 500)));

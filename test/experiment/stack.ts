@@ -83,8 +83,8 @@ export class Stack {
   }
 
   /** A hub of its own on the open plugins. */
-  hub(definition: ExperimentDefinition = toy(), options: ExperimentsOptions = {}): Experiments {
-    const hub = new Experiments(this.mlops, this.stream, this.tasks, {
+  hub(definition: ExperimentDefinition = toy(), options: ExperimentsOptions = {}, mlops = this.mlops): Experiments {
+    const hub = new Experiments(mlops, this.stream, this.tasks, {
       workDir: join(this.dataDir, 'work'),
       tick: 50,
       ...options,
