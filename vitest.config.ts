@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -9,5 +10,7 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Vitest's own choice on two cores is one at a time; but most suites wait for brokers and timers, not for the processor.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 });

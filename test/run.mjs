@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { register } from 'tsx/esm/api';
 
-const STEP_LIMIT_MS = 45 * 60_000;
+const STEP_LIMIT_MS = 75 * 60_000;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const began = Date.now();
 const stopping = new AbortController();
