@@ -2,13 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { Queue, QueueEvents, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { TaskQueueModule, TaskQueuePlugin } from 'nestjs-experiment-hub';
-import { alternating, elapsed, percentile, rate, time, type Bench } from './bench.js';
+import { elapsed, percentile, rate, time, type Bench } from './bench.js';
 import { open } from './open.js';
 
 const url = process.env['HUB_TEST_REDIS'] ?? 'redis://127.0.0.1:56379';
-const TASKS = 4_000;
-const SINGLE = 1_000;
-const TRIPS = 300;
+/** Tasks of one block, and how often each kind of block is run: both sides in turn. */
+const ADD = { block: 250, blocks: 16 };
+const BULK = { block: 1_000, blocks: 8 };
+const TRIPS = { block: 100, blocks: 10 };
+const ROUNDS = 5;
 
 /** One side of the comparison, on a prefix of its own. */
 interface Side {
@@ -21,62 +23,70 @@ interface Side {
   close(): Promise<void>;
 }
 
-/** The driver beside BullMQ itself, with the job options that the driver sets. Needs the Redis of HUB_TEST_REDIS. */
+type Who = 'hub' | 'raw';
+type Figure = Record<Who, number[]>;
+
+/**
+ * The driver beside BullMQ itself, with the job options that the driver sets. Needs the Redis of HUB_TEST_REDIS. Both
+ * sides are open at the same time and take turns in short blocks, so that what else the machine does falls on both.
+ */
 export const bullmq: Bench = {
   name: 'bullmq',
   async run() {
-    const figures = { add: ours(), bulk: ours(), process: ours(), p50: ours(), p99: ours() };
-    const measure = async (side: Side, take: Record<keyof typeof figures, (ms: number) => void>): Promise<number> => {
+    const figures = { add: figure(), bulk: figure(), process: figure(), trips: figure() };
+    for (let round = 0; round <= ROUNDS; round += 1) {
+      // The first round warms up.
+      const taken = round === 0 ? { add: figure(), bulk: figure(), process: figure(), trips: figure() } : figures;
+      const sides: [Who, Side][] = [
+        ['hub', await hubSide()],
+        ['raw', rawSide()],
+      ];
+      if (round % 2 === 1) sides.reverse();
       try {
-        await side.add(-1);
-        take.add(
-          await elapsed(async () => {
-            for (let n = 1; n < SINGLE; n += 1) await side.add(n);
-          }),
-        );
-        take.bulk(await elapsed(() => side.bulk(TASKS)));
-        take.process(await elapsed(() => side.process(SINGLE + TASKS)));
-        const trips: number[] = [];
-        for (let n = 0; n < TRIPS; n += 1) trips.push(await elapsed(() => side.trip(n)));
-        take.p50(percentile(trips, 50));
-        take.p99(percentile(trips, 99));
-        return 0;
+        await measure(sides, taken);
       } finally {
-        await side.close();
+        for (const [, side] of sides) await side.close();
       }
-    };
-    const takes = (who: 'hub' | 'raw') =>
-      Object.fromEntries(
-        Object.entries(figures).map(([name, figure]) => [name, (ms: number) => void figure[who].push(ms)]),
-      ) as Record<keyof typeof figures, (ms: number) => void>;
-    await alternating({
-      hub: async () => measure(await hubSide(), takes('hub')),
-      raw: async () => measure(rawSide(), takes('raw')),
-    });
-    const medians = ({ hub, raw }: Figure): [number, number] => [
-      percentile(hub.slice(1), 50),
-      percentile(raw.slice(1), 50),
-    ];
-    const perSecond = (name: string, count: number, figure: Figure) => {
-      const [hub, raw] = medians(figure);
-      return rate(name, 'tasks/s', (count / hub) * 1_000, (count / raw) * 1_000);
-    };
+    }
+    const perSecond = (name: string, count: number, { hub, raw }: Figure) =>
+      rate(name, 'tasks/s', (count / percentile(hub, 50)) * 1_000, (count / percentile(raw, 50)) * 1_000);
+    const trip = (p: number) =>
+      time(`submit to result, p${p}`, 'ms', percentile(figures.trips.hub, p), percentile(figures.trips.raw, p));
     return [
-      perSecond('submitTask', SINGLE - 1, figures.add),
-      perSecond('submitTasks', TASKS, figures.bulk),
-      perSecond('run', SINGLE + TASKS, figures.process),
-      time('submit to result, p50', 'ms', ...medians(figures.p50)),
-      time('submit to result, p99', 'ms', ...medians(figures.p99)),
+      perSecond('submitTask', ADD.block, figures.add),
+      perSecond('submitTasks', BULK.block, figures.bulk),
+      perSecond('run', BACKLOG, figures.process),
+      trip(50),
+      trip(99),
     ];
   },
 };
 
-interface Figure {
-  hub: number[];
-  raw: number[];
+const BACKLOG = ADD.block * ADD.blocks + BULK.block * BULK.blocks;
+
+async function measure(sides: readonly [Who, Side][], taken: Record<'add' | 'bulk' | 'process' | 'trips', Figure>) {
+  for (let block = 0; block < ADD.blocks; block += 1) {
+    for (const [who, side] of sides) {
+      const ms = await elapsed(async () => {
+        for (let n = 0; n < ADD.block; n += 1) await side.add(n);
+      });
+      taken.add[who].push(ms);
+    }
+  }
+  for (let block = 0; block < BULK.blocks; block += 1) {
+    for (const [who, side] of sides) taken.bulk[who].push(await elapsed(() => side.bulk(BULK.block)));
+  }
+  for (const [who, side] of sides) taken.process[who].push(await elapsed(() => side.process(BACKLOG)));
+  // The first trip of each side opens what it hears of results by.
+  for (const [, side] of sides) await side.trip(0);
+  for (let block = 0; block < TRIPS.blocks; block += 1) {
+    for (const [who, side] of sides) {
+      for (let n = 0; n < TRIPS.block; n += 1) taken.trips[who].push(await elapsed(() => side.trip(n)));
+    }
+  }
 }
 
-function ours(): Figure {
+function figure(): Figure {
   return { hub: [], raw: [] };
 }
 
