@@ -15,11 +15,15 @@ const PATH = [new URL('.', import.meta.url), new URL('../examples/python-worker'
   .map((url) => fileURLToPath(url))
   .join(delimiter);
 
+type Plugin = TaskQueuePlugin;
+
 /** All sides, on the same broker and Redis. */
 export interface CeleryStage {
   /** The plugin with RabbitMQ, and with Redis as the broker. */
-  rabbit: TaskQueuePlugin;
-  redis: TaskQueuePlugin;
+  rabbit: Plugin;
+  redis: Plugin;
+  /** With RabbitMQ, and without notes of submits in Redis: it writes what amqplib writes. */
+  noteless: Plugin;
   raw: RawCelery;
   python: PythonRates;
   /** Nobody works on it. */
@@ -37,17 +41,20 @@ export async function withCelery<T>(amqp: string, work: (stage: CeleryStage) => 
   const worked = `${queue}-worked`;
   process.env['PYTHONPATH'] = PATH;
   process.env['BENCH_ARGUMENTS'] = JSON.stringify(ARGUMENTS);
-  const plugin = (brokerUrl: string) => {
-    const config = { brokerUrl, backendUrl: REDIS, keyPrefix: prefix, brokerKeyPrefix: prefix, defaultQueue: queue };
+  const plugin = (brokerUrl: string, changes: { trackSubmits?: boolean } = {}) => {
+    const prefixes = { keyPrefix: prefix, brokerKeyPrefix: prefix };
+    const config = { brokerUrl, backendUrl: REDIS, ...prefixes, defaultQueue: queue, ...changes };
     return open(TaskQueueModule.forRoot({ type: 'celery', config }));
   };
-  const [rabbit, redis] = [await plugin(amqp), await plugin(REDIS)];
+  const apps = [await plugin(amqp), await plugin(REDIS), await plugin(amqp, { trackSubmits: false })];
+  const [rabbit, redis, noteless] = apps.map((app) => app.get(TaskQueuePlugin)) as [Plugin, Plugin, Plugin];
   const raw = await RawCelery.open(amqp, REDIS);
   const python = new PythonRates(PYTHON, 'celery_rates.py', [amqp, REDIS, prefix]);
   try {
     return await work({
-      rabbit: rabbit.get(TaskQueuePlugin),
-      redis: redis.get(TaskQueuePlugin),
+      rabbit,
+      redis,
+      noteless,
       raw,
       python,
       queue,
@@ -71,8 +78,7 @@ export async function withCelery<T>(amqp: string, work: (stage: CeleryStage) => 
     });
   } finally {
     python.stop();
-    await rabbit.close();
-    await redis.close();
+    for (const app of apps) await app.close();
     for (const name of [queue, worked]) await raw.remove(name, prefix);
     await raw.close();
   }

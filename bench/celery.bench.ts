@@ -37,15 +37,15 @@ export const celery: Bench = {
   },
 };
 
-async function overRabbit({ rabbit, raw, python, queue }: CeleryStage): Promise<BenchLine[]> {
+async function overRabbit({ rabbit, noteless, raw, python, queue }: CeleryStage): Promise<BenchLine[]> {
   const measured = (count: number, work: () => Promise<unknown>) => async (): Promise<number> => {
     const figure = await perSecond(count, work);
     const stored = await raw.purge(queue);
     if (stored < count) throw new Error(`${stored} of ${count} tasks are there`);
     return figure;
   };
-  const ours = (count: number, window: number) =>
-    measured(count, () => pipelined(count, window, (done) => void submit(rabbit).then(() => done(), done)));
+  const ours = (count: number, window: number, tasks = rabbit) =>
+    measured(count, () => pipelined(count, window, (done) => void submit(tasks).then(() => done(), done)));
   const amqplib = (count: number, window: number) =>
     measured(count, () => pipelined(count, window, (done) => raw.publish(queue, done)));
   const celeryClient = (kind: string) => async (): Promise<number> => {
@@ -54,15 +54,18 @@ async function overRabbit({ rabbit, raw, python, queue }: CeleryStage): Promise<
     return figure;
   };
   await submit(rabbit);
+  await submit(noteless);
   const figures = await alternating({
     ours: ours(TASKS, WINDOW),
     raw: amqplib(TASKS, WINDOW),
+    noteless: ours(TASKS, WINDOW, noteless),
     batches: measured(TASKS, () =>
       pipelined(TASKS / BATCH, 2, (done) => void rabbit.submitTasks(batch).then(() => done(), done)),
     ),
     confirmed: celeryClient('confirmed'),
     oursSingly: ours(ONE_BY_ONE, 1),
     rawSingly: amqplib(ONE_BY_ONE, 1),
+    notelessSingly: ours(ONE_BY_ONE, 1, noteless),
     default: celeryClient('default'),
     ignoring: celeryClient('ignoring'),
   });
@@ -74,8 +77,10 @@ async function overRabbit({ rabbit, raw, python, queue }: CeleryStage): Promise<
     rate(`${many}, against Celery's default, unconfirmed`, 'tasks/s', figures.ours, figures.default),
     rate(`${many}, against Celery, unconfirmed, ignore_result`, 'tasks/s', figures.ours, figures.ignoring),
     rate(`${many}, against amqplib`, 'tasks/s', figures.ours, figures.raw),
+    rate(`${many}, trackSubmits: false, against amqplib`, 'tasks/s', figures.noteless, figures.raw),
     rate(`${batches}, against amqplib`, 'tasks/s', figures.batches, figures.raw),
     rate(`${each}, against amqplib`, 'tasks/s', figures.oursSingly, figures.rawSingly),
+    rate(`${each}, trackSubmits: false, against amqplib`, 'tasks/s', figures.notelessSingly, figures.rawSingly),
     rate(`${each}, against Celery with confirm_publish`, 'tasks/s', figures.oursSingly, figures.confirmed),
   ];
 }
