@@ -119,6 +119,10 @@ describe.skipIf(redis.missing)(`Redis goes away and comes back${redis.note}`, { 
         code: 'UNAVAILABLE',
         message: expect.stringContaining('out of memory') as string,
       });
+      expect(await plugin.healthCheck()).toMatchObject({
+        healthy: true,
+        details: { degraded: true, message: expect.stringContaining('out of memory') as string },
+      });
       finish();
       // BullMQ's script frees before it writes, and Redis then lets it go on to its end.
       expect(await plugin.getResult(taskId, { timeout: BACK })).toBe('kept');
@@ -128,6 +132,7 @@ describe.skipIf(redis.missing)(`Redis goes away and comes back${redis.note}`, { 
       await room.withRedis((client) => client.config('SET', 'maxmemory', '0'));
     }
     expect(await plugin.getResult(await plugin.submitTask('slow'), { timeout: BACK })).toBe('kept');
+    expect((await plugin.healthCheck()).details).not.toHaveProperty('degraded');
   });
 
   it('a wrong password is UNAUTHORIZED and not shown', async () => {

@@ -1,7 +1,7 @@
 import { withDeadline } from '../../../core/deadline.js';
 import type { HubErrorOptions } from '../../../core/errors.js';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
-import { faultText, RedisClients } from '../../../redis/index.js';
+import { faultText, RedisClients, redisMemory } from '../../../redis/index.js';
 import { InProcessRunner } from '../../runner/in-process-runner.js';
 import { ThreadPool } from '../../runner/thread-pool.js';
 import type { BullMQOptions } from './bullmq.options.js';
@@ -72,8 +72,7 @@ export class BullMQSession {
   /** A server that throws keys away loses tasks without a word: that is said at the start. */
   async #checkServer(): Promise<void> {
     try {
-      const info = await this.clients.command.info('memory');
-      const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
+      const { policy } = await redisMemory(this.clients.command);
       if (policy === undefined || policy === 'noeviction') return;
       this.logger.warn(
         `Redis has maxmemory-policy ${policy}: when its memory is full it deletes tasks. Set it to noeviction.`,
