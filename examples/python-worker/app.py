@@ -1,7 +1,7 @@
 """A Celery worker: the Python side of the task queue.
 
 Start it with ``celery -A app worker`` in this folder. CELERY_BROKER_URL and CELERY_RESULT_BACKEND say where broker and
-results are; without them it uses a RabbitMQ and a Redis on this machine.
+results are; without them it uses a RabbitMQ and a Redis on this machine. MLFLOW_TRACKING_URI is for sklearn_tasks.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ app = Celery(
     broker=os.environ.get("CELERY_BROKER_URL", "amqp://guest:guest@127.0.0.1:5672//"),
     backend=os.environ.get("CELERY_RESULT_BACKEND", "redis://127.0.0.1:6379/0"),
     task_cls=HubTask,
-    include=["weather_tasks"],
+    include=["sklearn_tasks", "weather_tasks"],
 )
 configure(app)
 

@@ -36,6 +36,7 @@ export class TrainingSubmitter {
       kwargs,
       expires: left,
       timeLimit: left,
+      headers: { hub_run_id: runId },
       ...(tasks.queue === undefined ? {} : { queue: tasks.queue }),
     });
     await this.mlops.setTag(runId, TAG.submitted, new Date(this.now()).toISOString());
