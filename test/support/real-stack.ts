@@ -6,6 +6,7 @@ import type { ExperimentDefinition } from '../../src/experiment/index.js';
 import { CeleryWorker } from './celery-worker.js';
 import { MLflowServer } from './mlflow-server.js';
 import { neededService } from './needed-service.js';
+import type { RabbitBroker } from './rabbit-broker.js';
 import { RabbitVhost } from './rabbit-vhost.js';
 import { RedisServer } from './redis-server.js';
 
@@ -49,16 +50,21 @@ export class RealStack {
   private constructor(
     readonly folder: string,
     readonly mlflow: MLflowServer,
-    readonly rabbit: RabbitVhost,
+    /** Broker of messages and of tasks. */
+    readonly rabbit: { readonly url: string; remove(): Promise<void> },
     readonly redis: RedisServer,
   ) {}
 
-  /** Starts everything, one worker of two processes included; takes about 15 s. */
-  static async open(label: string): Promise<RealStack> {
+  /**
+   * Starts everything, one worker of two processes included; takes about 15 s.
+   * @param broker one for this stack alone, which the caller may restart and which is removed with the stack. Default: a
+   *   vhost on the tests' broker
+   */
+  static async open(label: string, broker?: RabbitBroker): Promise<RealStack> {
     const folder = await mkdtemp(join(tmpdir(), `hub-${label}-`));
     const [mlflow, rabbit, redis] = await Promise.all([
       MLflowServer.start(neededService('python').address, folder),
-      RabbitVhost.open(label),
+      broker === undefined ? RabbitVhost.open(label) : { url: broker.amqpUrl, remove: () => broker.remove() },
       RedisServer.create({ password: CANARY }),
     ]);
     const stack = new RealStack(folder, mlflow, rabbit, redis);
