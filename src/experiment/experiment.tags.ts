@@ -54,3 +54,13 @@ export const MODEL_PATH = 'model';
 
 /** @internal Artifact with the request that began a training, so that another hub can go on with it. */
 export const REQUEST_PATH = 'hub/request.json';
+
+/** @internal The task that trains a run, by the run's tags; `undefined` when it is no training or has none yet. */
+export function trainingTaskOf(tags: Readonly<Record<string, string>>): string | undefined {
+  return tags[TAG.taskId];
+}
+
+/** @internal Whether an artifact is the hub's own state: it holds the `data` of trainings, which is not for everybody. */
+export function isHubArtifact(path: string): boolean {
+  return path.split('/', 1)[0] === 'hub';
+}

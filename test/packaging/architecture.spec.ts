@@ -18,6 +18,7 @@ const ARROWS: Record<string, string[]> = {
   taskqueue: ['core', 'embedded', 'amqp', 'redis'],
   experiment: ['core', ...TYPES],
   hub: ['core', 'config', 'experiment', ...TYPES],
+  api: ['core', 'experiment', 'hub', ...TYPES],
   testing: ['core', 'embedded', 'config', 'experiment', 'hub', ...TYPES],
   index: ['core', 'config', 'experiment', 'hub', ...TYPES],
 };
@@ -70,6 +71,11 @@ describe('architecture', () => {
   it('the rooms of the brokers know nothing of the embedded store but its logger', () => {
     const foreign = imports.filter(({ from, to }) => /amqp|redis/.test(roomOf(from)) && roomOf(to) === 'embedded');
     expect(new Set(foreign.map(({ to }) => to))).toEqual(new Set(['src/embedded/store-logger.js']));
+  });
+
+  it('the API sees ports only', () => {
+    const wrong = imports.filter(({ from, to }) => roomOf(from) === 'api' && to.includes('/drivers/'));
+    expect(wrong).toEqual([]);
   });
 
   it('experiments see ports only', () => {

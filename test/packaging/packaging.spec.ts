@@ -36,6 +36,7 @@ describe('exports', () => {
       './datastream/driver-kit',
       './taskqueue/driver-kit',
       './testing',
+      './api',
       './hub_config.schema.json',
       './package.json',
     ];
