@@ -1,4 +1,4 @@
-import { Controller, Inject, type MessageEvent } from '@nestjs/common';
+import { Controller, Inject, Req, type MessageEvent } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { Observable } from 'rxjs';
 import type { Metric, Run, RunStatus } from '../../mlops/mlops.types.js';
@@ -6,10 +6,12 @@ import { trainingTaskOf } from '../../experiment/experiment.tags.js';
 import { HubError } from '../../core/errors.js';
 import { HubApiAccess } from '../access/hub-access.js';
 import { HUB_API_OPTIONS, type ResolvedHubApiOptions } from '../api.options.js';
+import type { ApiRequest } from '../http/api-request.js';
 import { Endpoint } from '../http/endpoint.js';
 import { Input, type EndpointInput } from '../http/input.js';
 import { decodeCursor, encodeCursor, pageKeys, pageOf, type Page, type PageQuery } from '../http/paging.js';
 import { HubApiRedaction } from '../http/redaction.js';
+import { progressEvent } from '../schemas/progress.schemas.js';
 import { HubApiProgressStreams } from '../progress/progress-streams.js';
 import { experimentParams } from '../schemas/experiment.schemas.js';
 import { historyQuery, metricPage, runAnswer, runPage, runParams, runsQuery } from '../schemas/run.schemas.js';
@@ -122,14 +124,16 @@ export class HubApiRunsController {
     path: ':runId/progress',
     id: 'followRun',
     summary: "Progress of the run's training as server-sent events, until its task ends.",
-    description: 'Events: `progress`, `heartbeat`, `error` (a problem) and, last, `end`.',
     params: runParams,
-    answers: { 200: { description: 'Server-sent events.', media: 'text/event-stream' } },
+    answers: { 200: { description: 'Server-sent events.', media: 'text/event-stream', schema: progressEvent } },
   })
-  async progress(@Input() { params }: EndpointInput<RunParams>): Promise<Observable<MessageEvent>> {
+  async progress(
+    @Input() { params }: EndpointInput<RunParams>,
+    @Req() { method }: ApiRequest,
+  ): Promise<Observable<MessageEvent>> {
     const run = await this.access.run(params.name, params.runId);
     const taskId = trainingTaskOf(run.tags);
-    if (taskId !== undefined) return this.streams.of(this.access.tasks, taskId);
+    if (taskId !== undefined) return this.streams.of(this.access.tasks, taskId, method);
     throw new HubError('NOT_FOUND', `run ${run.runId} is no training that has a task.`);
   }
 

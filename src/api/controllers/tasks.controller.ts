@@ -12,6 +12,7 @@ import { pathOf, type ApiRequest } from '../http/api-request.js';
 import { Endpoint } from '../http/endpoint.js';
 import { Input, type EndpointInput } from '../http/input.js';
 import { HubApiRedaction } from '../http/redaction.js';
+import { progressEvent } from '../schemas/progress.schemas.js';
 import { HubApiProgressStreams } from '../progress/progress-streams.js';
 import { cancelAnswer } from '../schemas/experiment.schemas.js';
 import {
@@ -125,13 +126,12 @@ export class HubApiTasksController {
     path: ':taskId/progress',
     id: 'followTask',
     summary: 'Progress of a task as server-sent events, until it ends.',
-    description: 'Events: `progress`, `heartbeat`, `error` (a problem) and, last, `end`.',
     params: taskParams,
-    answers: { 200: { description: 'Server-sent events.', media: 'text/event-stream' } },
+    answers: { 200: { description: 'Server-sent events.', media: 'text/event-stream', schema: progressEvent } },
   })
-  async progress(@Input() { params }: OfTask): Promise<Observable<MessageEvent>> {
+  async progress(@Input() { params }: OfTask, @Req() { method }: ApiRequest): Promise<Observable<MessageEvent>> {
     await this.access.taskStatus(params.taskId);
-    return this.streams.of(this.access.tasks, params.taskId);
+    return this.streams.of(this.access.tasks, params.taskId, method);
   }
 
   #view(status: TaskStatus): object {

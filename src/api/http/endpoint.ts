@@ -7,10 +7,10 @@ import { problemSchema } from './problem.js';
 /** One successful answer of an endpoint. */
 export interface EndpointAnswer {
   description: string;
-  /** Schema of the JSON body. */
+  /** Schema of the JSON body, or of one server-sent event; without one the body is bytes. */
   schema?: Schema;
-  /** Instead of JSON: the media type, and a schema of plain text. */
-  media?: 'application/octet-stream' | 'text/event-stream';
+  /** Default `application/json`. */
+  media?: 'application/json' | 'application/octet-stream' | 'text/event-stream';
   /** Response headers by name, with their meaning. */
   headers?: Record<string, string>;
 }
@@ -86,16 +86,15 @@ function parameter({ description, ...schema }: OpenApiSchema): { schema: OpenApi
   return { schema, ...(description === undefined ? {} : { description }) };
 }
 
-function response({ description, schema, media, headers = {} }: EndpointAnswer) {
+function response({ description, schema, media = 'application/json', headers = {} }: EndpointAnswer) {
   const named = Object.entries(headers).map(
     ([name, meaning]) => [name, { description: meaning, schema: { type: 'string' as const } }] as const,
   );
-  const binary = media === 'application/octet-stream' ? { format: 'binary' } : {};
-  const type = media ?? 'application/json';
-  const content: OpenApiSchema = schema === undefined ? { type: 'string', ...binary } : openApiSchema(schema, 'output');
+  const content: OpenApiSchema =
+    schema === undefined ? { type: 'string', format: 'binary' } : openApiSchema(schema, 'output');
   return {
     description,
-    content: { [type]: { schema: content } },
+    content: { [media]: { schema: content } },
     ...(named.length === 0 ? {} : { headers: Object.fromEntries(named) }),
   };
 }

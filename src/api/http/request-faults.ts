@@ -54,18 +54,27 @@ export function keepRequestFaults({ httpAdapter }: HttpAdapterHost, base: string
     });
   } else if (type === 'fastify') {
     const fastify = httpAdapter.getInstance<{ addHook(name: 'onRoute', hook: (route: FastifyRoute) => void): void }>();
+    const unknown: { handler?: FastifyRoute['handler'] } = {};
     fastify.addHook('onRoute', (route) => {
-      if (below(route.url)) keepFastifyFaults(route);
+      if (!below(route.url)) return;
+      if (route.url === `${base}/*`) unknown.handler = route.handler;
+      keepFastifyFaults(route, unknown);
     });
   }
 }
 
-function keepFastifyFaults(route: FastifyRoute): void {
+/** @param unknown what handles paths that are none of the API, once it is registered */
+function keepFastifyFaults(route: FastifyRoute, unknown: { handler?: FastifyRoute['handler'] }): void {
   const { handler } = route;
   const started = new WeakSet<IncomingMessage>();
   route.handler = function handle(this: unknown, request, reply) {
     started.add(rawRequest(request));
-    return handler.call(this, request, reply);
+    // `/experiments/` has an empty name for Fastify, and would leave the API for the application's own 404.
+    const isEmpty = Object.entries((request.params ?? {}) as object).some(
+      ([name, value]) => name !== '*' && value === '',
+    );
+    const taker = isEmpty ? (unknown.handler ?? handler) : handler;
+    return taker.call(this, request, reply);
   };
   route.errorHandler = function keep(this: unknown, error, request, reply) {
     // What the route itself failed with is not a fault of the request.

@@ -24,11 +24,10 @@ export class HubApiRequestGuard implements CanActivate {
     if (fault !== undefined) throw fault;
     if (!hasBody(request)) return true;
     const { bodyBytes } = this.options.limits;
+    const shape = shapeFault(request.body);
+    if (shape !== undefined) throw new BadRequestException(shape);
     if (sizeOf(request) > bodyBytes)
       throw new PayloadTooLargeException(`The request body may have ${bodyBytes} bytes.`);
-    if (isDeeper(request.body, MAX_DEPTH)) {
-      throw new BadRequestException(`The request body may be nested ${MAX_DEPTH} levels deep.`);
-    }
     return true;
   }
 }
@@ -36,16 +35,22 @@ export class HubApiRequestGuard implements CanActivate {
 function sizeOf({ headers, body }: ApiRequest): number {
   const length = headers['content-length'];
   // Sent in chunks, it has no length; what the parser made of it has about the same.
-  if (length === undefined) return isDeeper(body, MAX_DEPTH) ? 0 : Buffer.byteLength(JSON.stringify(body ?? null));
-  return Number(length);
+  return length === undefined ? Buffer.byteLength(JSON.stringify(body ?? null)) : Number(length);
 }
 
-/** Not recursive: that is what it protects from. */
-function isDeeper(value: unknown, levels: number): boolean {
-  let level: unknown[] = [value];
+/** What is wrong with the shape of a body. Not recursive: too deep a recursion is what it protects from. */
+function shapeFault(body: unknown): string | undefined {
+  let level: unknown[] = [body];
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > levels) return true;
-    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item as object) : []));
+    if (depth > MAX_DEPTH) return `The request body may be nested ${MAX_DEPTH} levels deep.`;
+    const next: unknown[] = [];
+    for (const item of level) {
+      if (typeof item !== 'object' || item === null) continue;
+      // Fastify's parser refuses it, Express's does not: what merges such an object would change its prototype.
+      if (Object.hasOwn(item, '__proto__')) return 'The request body may not have a key "__proto__".';
+      for (const value of Object.values(item)) next.push(value);
+    }
+    level = next;
   }
-  return false;
+  return undefined;
 }

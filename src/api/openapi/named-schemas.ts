@@ -3,6 +3,7 @@ import type { Schema } from 'joi';
 import { problemSchema } from '../http/problem.js';
 import * as experiments from '../schemas/experiment.schemas.js';
 import * as hub from '../schemas/hub.schemas.js';
+import { progressEvent } from '../schemas/progress.schemas.js';
 import * as queues from '../schemas/queue.schemas.js';
 import * as runs from '../schemas/run.schemas.js';
 import * as tasks from '../schemas/task.schemas.js';
@@ -30,6 +31,7 @@ const NAMED: Record<string, [Schema, 'input' | 'output']> = {
   HubSubmitted: [tasks.submittedAnswer, 'output'],
   HubTask: [tasks.taskAnswer, 'output'],
   HubTaskResult: [tasks.resultAnswer, 'output'],
+  HubProgressEvent: [progressEvent, 'output'],
   HubQueue: [queues.queueAnswer, 'output'],
   HubQueuePage: [queues.queuePage, 'output'],
   HubMessageRequest: [queues.messageBody, 'input'],

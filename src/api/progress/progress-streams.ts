@@ -5,7 +5,7 @@ import {
   type MessageEvent,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { Observable } from 'rxjs';
+import { EMPTY, Observable } from 'rxjs';
 import type { TaskQueuePlugin } from '../../taskqueue/taskqueue.plugin.js';
 import { HUB_API_OPTIONS, type ResolvedHubApiOptions } from '../api.options.js';
 import { problemOf } from '../http/problem.js';
@@ -34,8 +34,12 @@ export class HubApiProgressStreams implements OnModuleDestroy {
     return this.#open.size;
   }
 
-  /** The events of a task until it ends. When the client leaves, what reads the task is aborted. 503 beyond `limits.streams`. */
-  of(tasks: TaskQueuePlugin, taskId: string): Observable<MessageEvent> {
+  /**
+   * The events of a task until it ends. When the client leaves, what reads the task is aborted. 503 beyond `limits.streams`.
+   * @param method of the request: a HEAD has no body to wait for
+   */
+  of(tasks: TaskQueuePlugin, taskId: string, method: string): Observable<MessageEvent> {
+    if (method === 'HEAD') return EMPTY;
     const { limits } = this.options;
     if (this.#closing) throw new ServiceUnavailableException('The application is shutting down.');
     if (this.#open.size >= limits.streams) throw new ServiceUnavailableException('Too many progress streams are open.');
