@@ -36,6 +36,7 @@ export class HubApiProblemFilter implements ExceptionFilter {
     httpAdapter.setHeader(response, 'Cache-Control', 'no-store');
     httpAdapter.setHeader(response, 'X-Content-Type-Options', 'nosniff');
     httpAdapter.setHeader(response, 'Content-Type', 'application/problem+json; charset=utf-8');
-    httpAdapter.reply(response, problem, problem.status);
+    // As text: of an object, Express in Nest 11 takes any other type than application/json back.
+    httpAdapter.reply(response, JSON.stringify(problem), problem.status);
   }
 }
