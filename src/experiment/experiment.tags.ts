@@ -64,3 +64,9 @@ export function trainingTaskOf(tags: Readonly<Record<string, string>>): string |
 export function isHubArtifact(path: string): boolean {
   return path.split('/', 1)[0] === 'hub';
 }
+
+/** @internal The tags of a run without the hub's own state: the `data` of its training, and signs of life. */
+export function publicTags(tags: Readonly<Record<string, string>>): Record<string, string> {
+  const isState = (key: string): boolean => key === TAG.request || key.startsWith(ALIVE_PREFIX);
+  return Object.fromEntries(Object.entries(tags).filter(([key]) => !isState(key)));
+}

@@ -2,7 +2,7 @@ import { Controller, Inject, Req, type MessageEvent } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { Observable } from 'rxjs';
 import type { Metric, Run, RunStatus } from '../../mlops/mlops.types.js';
-import { trainingTaskOf } from '../../experiment/experiment.tags.js';
+import { publicTags, trainingTaskOf } from '../../experiment/experiment.tags.js';
 import { HubError } from '../../core/errors.js';
 import { HubApiAccess } from '../access/hub-access.js';
 import { HUB_API_OPTIONS, type ResolvedHubApiOptions } from '../api.options.js';
@@ -149,7 +149,7 @@ export class HubApiRunsController {
       lifecycleStage,
       metrics: Object.fromEntries(Object.entries(metrics).map(([key, { value }]) => [key, numberView(value)])),
       params: this.redaction.texts(params),
-      tags: this.redaction.texts(tags),
+      tags: this.redaction.texts(publicTags(tags)),
     };
   };
 }
