@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { join } from 'node:path';
 import { ExperimentHubModule } from 'nestjs-experiment-hub';
+import { ExperimentHubApiModule } from 'nestjs-experiment-hub/api';
 import { WeatherController } from './weather.controller.js';
 import { WeatherService } from './weather.service.js';
 
@@ -11,7 +12,10 @@ export class AppModule {
   static in(dataDir: string): DynamicModule {
     return {
       module: AppModule,
-      imports: [process.env['HUB_CONFIG_PATH'] === undefined ? allLocal(dataDir) : ExperimentHubModule.forRoot()],
+      imports: [
+        process.env['HUB_CONFIG_PATH'] === undefined ? allLocal(dataDir) : ExperimentHubModule.forRoot(),
+        ...httpApi(process.env['HUB_API_TOKEN']),
+      ],
       controllers: [WeatherController],
       providers: [WeatherService],
     };
@@ -27,4 +31,9 @@ function allLocal(dataDir: string): DynamicModule {
       plugins: { mlops: local, datastream: local, taskqueue: local },
     },
   });
+}
+
+/** The hub over HTTP at /api, for those who know the token; without a token there is none. */
+function httpApi(token: string | undefined): DynamicModule[] {
+  return token === undefined ? [] : [ExperimentHubApiModule.forRoot({ auth: { bearerTokens: [token] } })];
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Controller, Get, Module, type DynamicModule } from '@nestjs/common';
 import { ApiOkResponse, ApiProperty, DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { Validator } from '@seriousme/openapi-schema-validator';
@@ -92,6 +93,15 @@ describe('the OpenAPI document', () => {
         .filter(([type]) => type !== 'application/octet-stream');
       for (const [, { schema }] of json) expect(schema, name).toEqual({ $ref: expect.stringContaining('/Hub') });
     }
+  });
+
+  it('is what docs/http-api.md lists', async () => {
+    const page = readFileSync(new URL('../../docs/http-api.md', import.meta.url), 'utf8');
+    const listed = [...page.matchAll(/^\| (GET|POST|DELETE) +\| `([^`]+)`/gm)].map(
+      ([, method = '', path = '']) => `${method.toLowerCase()} /api${path}`,
+    );
+    const made = operations(hubApiDocument((await open()).app)).map(([name]) => name);
+    expect(listed.sort()).toEqual([...made, 'get /api/openapi.json'].sort());
   });
 
   it('tells how to authenticate', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ExperimentStatus } from '../../src/index.js';
+import { experimentAnswer } from '../../src/api/schemas/experiment.schemas.js';
 import { toy } from '../experiment/stack.js';
 import { adapters, ApiApp } from './api-app.js';
 
@@ -51,11 +52,13 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('experiments o
 
   it('shows a definition, with neither its data nor passwords', async () => {
     const { status: code, body } = await api.get('/api/experiments/judged');
-    expect([code, body['streams'], body['policy']]).toMatchObject([
+    expect([code, body['tasks'], body['streams'], body['policy']]).toMatchObject([
       200,
+      { train: 'toy.train', predict: 'toy.predict', evaluate: 'toy.evaluate' },
       { input: 'judged.in', output: 'judged.out' },
       { threshold: 0.9, window: 2 },
     ]);
+    expect(experimentAnswer.validate(body).error).toBeUndefined();
     expect(body['params']).toEqual({ url: 'http://[redacted]@host/x', size: 3 });
     expect(JSON.stringify(body)).not.toContain('canary');
   });

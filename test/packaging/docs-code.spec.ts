@@ -43,6 +43,7 @@ function blocks(): Block[] {
 const AMBIENT = [
   'nestjs-experiment-hub',
   'nestjs-experiment-hub/testing',
+  'nestjs-experiment-hub/api',
   '@nestjs/common',
   '@nestjs/config',
   '@nestjs/core',

@@ -57,37 +57,13 @@ export class HubApiExperimentsController {
     return this.access.experiments.status(params.name);
   }
 
-  /** Without `data`, which may say what callers are not meant to know, and without what a later version may add. */
+  /** What the schema of the answer names, hence without `data`: what it says may not be for callers. */
   #view(experiment: ResolvedExperiment): object {
-    const { name, enabled, model, tasks, metric, direction, policy, schedule, promotion, timeouts } = experiment;
-    const { streams, params } = experiment;
-    return {
-      name,
-      enabled,
-      model,
-      tasks,
-      params: Object.fromEntries(
-        Object.entries(params).map(([key, value]) => [
-          key,
-          typeof value === 'string' ? this.redaction.text(value) : value,
-        ]),
-      ),
-      metric,
-      direction,
-      ...(streams === undefined
-        ? {}
-        : {
-            streams: {
-              input: streams.input,
-              output: streams.output,
-              batchSize: streams.batchSize,
-              maxWait: streams.maxWait,
-            },
-          }),
-      ...(policy === undefined ? {} : { policy }),
-      ...(schedule === undefined ? {} : { schedule }),
-      promotion,
-      timeouts,
-    };
+    const { text } = this.redaction;
+    const params = Object.entries(experiment.params).map(
+      ([key, value]) => [key, typeof value === 'string' ? text(value) : value] as const,
+    );
+    const full = { ...experiment, params: Object.fromEntries(params) };
+    return experimentAnswer.validate(full, { stripUnknown: { objects: true } }).value as object;
   }
 }

@@ -25,6 +25,8 @@ export const experimentAnswer = Joi.object({
     predict: Joi.string().required(),
     evaluate: Joi.string(),
     queue: Joi.string(),
+    modelsBy: Joi.string().valid('path', 'uri'),
+    maxInlineBytes: Joi.number(),
   }).required(),
   params: scalars.required(),
   metric: Joi.string().required(),
