@@ -16,4 +16,4 @@ export type {
 } from './api.options.js';
 export type { Page } from './http/paging.js';
 export type { Problem, ProblemFault } from './http/problem.js';
-export { addHubApi, hubApiDocument } from './openapi/api-document.js';
+export { addHubApi, hubApiDocument, type HubApiOpenApi } from './openapi/api-document.js';

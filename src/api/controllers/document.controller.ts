@@ -1,6 +1,6 @@
 import { Controller, Get, Inject } from '@nestjs/common';
-import { ApiExcludeController, type OpenAPIObject } from '@nestjs/swagger';
-import { HubApiDocument } from '../openapi/api-document.js';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { HubApiDocument, type HubApiOpenApi } from '../openapi/api-document.js';
 
 /** The OpenAPI document, for those who may call the API. @internal */
 @ApiExcludeController()
@@ -9,7 +9,7 @@ export class HubApiDocumentController {
   constructor(@Inject(HubApiDocument) private readonly document: HubApiDocument) {}
 
   @Get('openapi.json')
-  get(): OpenAPIObject {
+  get(): HubApiOpenApi {
     return this.document.value;
   }
 }

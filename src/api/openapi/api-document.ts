@@ -1,9 +1,24 @@
 import { Inject, Injectable, type INestApplication } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import { HUB_API_OPTIONS, type ResolvedHubApiOptions } from '../api.options.js';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { HUB_API_OPTIONS, type HubApiSecurityScheme, type ResolvedHubApiOptions } from '../api.options.js';
 import { HUB_API_MODULE } from './api-module.token.js';
 import { nameSchemas } from './named-schemas.js';
+
+/**
+ * An OpenAPI document, as far as the API's helpers know it.
+ * It fits `OpenAPIObject` of `@nestjs/swagger`, and is named here so that types can be checked where that is not installed.
+ */
+export interface HubApiOpenApi {
+  openapi: string;
+  info: { title: string; version: string; description?: string };
+  paths: Record<string, object>;
+  components?: {
+    schemas?: Record<string, object>;
+    securitySchemes?: Record<string, Pick<HubApiSecurityScheme, 'type'>>;
+  };
+  security?: Record<string, string[]>[];
+}
 
 /** Name of the security scheme in the document. */
 const SCHEME = 'hubApi';
@@ -11,7 +26,7 @@ const SCHEME = 'hubApi';
 /** The OpenAPI document of the API, made when it is first asked for. @internal */
 @Injectable()
 export class HubApiDocument {
-  #value: OpenAPIObject | undefined;
+  #value: HubApiOpenApi | undefined;
   #paths: { pattern: RegExp; methods: string[] }[] | undefined;
 
   constructor(
@@ -22,7 +37,7 @@ export class HubApiDocument {
     @Inject(HUB_API_MODULE) private readonly module: Function,
   ) {}
 
-  get value(): OpenAPIObject {
+  get value(): HubApiOpenApi {
     this.#value ??= this.#create();
     return this.#value;
   }
@@ -38,7 +53,7 @@ export class HubApiDocument {
     return this.#paths.find(({ pattern }) => pattern.test(path))?.methods ?? [];
   }
 
-  #create(): OpenAPIObject {
+  #create(): HubApiOpenApi {
     const builder = new DocumentBuilder()
       .setTitle('Experiment hub')
       .setDescription('Experiments, runs, tasks, queues and plugins of nestjs-experiment-hub.')
@@ -62,7 +77,8 @@ export class HubApiDocument {
       include: [this.module],
       autoTagControllers: false,
     });
-    return nameSchemas(document);
+    // Its schemes are the one given above, none a reference.
+    return nameSchemas(document as HubApiOpenApi);
   }
 }
 
@@ -70,22 +86,29 @@ export class HubApiDocument {
  * The OpenAPI document of the hub's API in `app`, e.g. for `SwaggerModule.setup('docs', app, hubApiDocument(app))`.
  * `INVALID_ARGUMENT` when the application does not import `ExperimentHubApiModule`.
  */
-export function hubApiDocument(app: Pick<INestApplication, 'get'>): OpenAPIObject {
+export function hubApiDocument(app: Pick<INestApplication, 'get'>): HubApiOpenApi {
   return app.get(HubApiDocument, { strict: false }).value;
+}
+
+/** What {@link addHubApi} needs of a document. */
+interface AnyDocument {
+  paths: object;
+  components?: { schemas?: object; securitySchemes?: object };
 }
 
 /**
  * Adds the hub's API to a document of the application's own, made by `SwaggerModule.createDocument`: paths, named schemas
  * and the security of its operations. What the scan of the controllers put there of it already is replaced.
  */
-export function addHubApi(document: OpenAPIObject, app: Pick<INestApplication, 'get'>): OpenAPIObject {
+export function addHubApi<Document extends AnyDocument>(
+  document: Document,
+  app: Pick<INestApplication, 'get'>,
+): Document {
   const { paths, components, security = [] } = hubApiDocument(app);
   const secured = Object.fromEntries(
     Object.entries(paths).map(([path, item]) => [
       path,
-      Object.fromEntries(
-        Object.entries(item as object).map(([method, operation]) => [method, { ...operation, security }]),
-      ),
+      Object.fromEntries(Object.entries(item).map(([method, operation]) => [method, { ...operation, security }])),
     ]),
   );
   return {

@@ -1,4 +1,3 @@
-import type { OpenAPIObject } from '@nestjs/swagger';
 import type { Schema } from 'joi';
 import { problemSchema } from '../http/problem.js';
 import * as experiments from '../schemas/experiment.schemas.js';
@@ -7,6 +6,7 @@ import { progressEvent } from '../schemas/progress.schemas.js';
 import * as queues from '../schemas/queue.schemas.js';
 import * as runs from '../schemas/run.schemas.js';
 import * as tasks from '../schemas/task.schemas.js';
+import type { HubApiOpenApi } from './api-document.js';
 import { openApiSchema } from './openapi-schema.js';
 
 /** The schemas that the document names, so that generated clients have types of these names. */
@@ -45,7 +45,7 @@ const NAMED: Record<string, [Schema, 'input' | 'output']> = {
 };
 
 /** The document with its known schemas moved to `components.schemas` and referred to. @internal */
-export function nameSchemas(document: OpenAPIObject): OpenAPIObject {
+export function nameSchemas(document: HubApiOpenApi): HubApiOpenApi {
   const names = new Map<string, string>();
   const schemas: Record<string, object> = {};
   for (const [name, [schema, mode]] of Object.entries(NAMED)) {
@@ -63,7 +63,10 @@ export function nameSchemas(document: OpenAPIObject): OpenAPIObject {
   const named = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, refer(schema, name)]));
   return {
     ...document,
-    paths: refer(document.paths) as OpenAPIObject['paths'],
-    components: { ...document.components, schemas: { ...document.components?.schemas, ...named } as never },
+    paths: refer(document.paths) as HubApiOpenApi['paths'],
+    components: {
+      ...document.components,
+      schemas: { ...document.components?.schemas, ...(named as Record<string, object>) },
+    },
   };
 }

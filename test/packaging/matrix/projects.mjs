@@ -16,6 +16,18 @@ function nest(major, config) {
   };
 }
 
+/** The HTTP API, whose peer is optional. */
+function api(major, config, version) {
+  return {
+    app: 'api',
+    type: 'module',
+    optional: ['@nestjs/swagger'],
+    says: ['express: ok', 'fastify: ok'],
+    dependencies: { ...nest(major, config), '@nestjs/swagger': `^${major}` },
+    devDependencies: typescript(version),
+  };
+}
+
 function jest(major) {
   return {
     '@jest/globals': '^30',
@@ -26,7 +38,10 @@ function jest(major) {
   };
 }
 
-/** name → what stands in its package.json, and the folder of `apps/` with its main file. */
+/**
+ * name → what stands in its package.json, the folder of `apps/` with its main file, the `optional` peers that it has, and
+ * what its application `says`.
+ */
 export const projects = {
   'nest12-esm': {
     app: 'esm',
@@ -54,6 +69,8 @@ export const projects = {
     devDependencies: { ...typescript('~6.0'), ...jest(12) },
     jest: true,
   },
+  'nest11-api': api(11, '^12.0', '~5.9'),
+  'nest12-api': api(12, '^12.0', '~6.0'),
 };
 
 /** Node versions by major; each comes from the npm package `node`. */
