@@ -85,7 +85,7 @@ describe('options of the API', () => {
     expect(resolveHubApiPath(path)).toBe(expected);
   });
 
-  it.each(['', '/', 'a//b', ':name', 'a b', '*', '../x?', 5])('path %j is CONFIG_INVALID', (path) => {
+  it.each(['', '/', '..', 'a/../b', 'a//b', ':name', 'a b', '*', '../x?', 5])('path %j is CONFIG_INVALID', (path) => {
     expect(() => resolveHubApiPath(path)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
   });
 });

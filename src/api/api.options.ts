@@ -164,7 +164,8 @@ export function resolveHubApiOptions(options: unknown): ResolvedHubApiOptions {
 /** The path without slashes at its ends. `CONFIG_INVALID` for one that is empty or holds more than plain segments. @internal */
 export function resolveHubApiPath(path: unknown = 'api'): string {
   const plain = typeof path === 'string' ? path.replaceAll(/^\/+|\/+$/g, '') : '';
-  if (/^[A-Za-z0-9_.~-]+(\/[A-Za-z0-9_.~-]+)*$/.test(plain)) return plain;
+  // A segment of dots alone would mean another place.
+  if (plain.split('/').every((segment) => /^(?!\.+$)[A-Za-z0-9_.~-]+$/.test(segment))) return plain;
   throw new HubError(
     'CONFIG_INVALID',
     `api.path has to be one or more plain path segments, such as "api" or "hub/api", not ${JSON.stringify(path)}.`,

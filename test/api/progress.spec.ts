@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { TaskQueuePlugin, type TaskContext } from '../../src/index.js';
 import { HubApiProgressStreams } from '../../src/api/progress/progress-streams.js';
@@ -12,21 +13,22 @@ interface Event {
 /** Longest wait for an event, in ms. */
 const PATIENCE = 30_000;
 
-/** The events of a stream, as they come. */
+/** The events of a stream, as they come. A connection of its own: the pool of `fetch` opens another one for a client that leaves. */
 class Events {
-  readonly #reader: ReadableStreamDefaultReader<string>;
+  readonly #chunks: AsyncIterator<string>;
   #text = '';
 
-  private constructor(body: ReadableStream<Uint8Array>) {
-    this.#reader = body.pipeThrough(new TextDecoderStream() as never).getReader() as never;
+  private constructor(private readonly answer: IncomingMessage) {
+    this.#chunks = answer.setEncoding('utf8')[Symbol.asyncIterator]() as AsyncIterator<string>;
   }
 
   static async open(url: string): Promise<Events> {
-    const answer = await fetch(url, { headers: { authorization: `Bearer ${TOKEN}` } });
-    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
-    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
-    if (answer.body === null) throw new Error('no body');
-    return new Events(answer.body);
+    const sent = httpRequest(url, { headers: { authorization: `Bearer ${TOKEN}` }, agent: false });
+    sent.end();
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    expect([answer.statusCode, answer.headers['content-type']]).toEqual([200, 'text/event-stream']);
+    expect(answer.headers['x-content-type-options']).toBe('nosniff');
+    return new Events(answer);
   }
 
   /** The next event, or `undefined` at the end. */
@@ -39,8 +41,8 @@ class Events {
         const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
         return { event: field('event'), data: JSON.parse(field('data')) as Record<string, unknown> };
       }
-      const { done, value } = await this.#reader.read();
-      if (done) return undefined;
+      const { done, value } = await this.#chunks.next();
+      if (done === true) return undefined;
       this.#text += value;
     }
   }
@@ -51,8 +53,8 @@ class Events {
     return all;
   }
 
-  async leave(): Promise<void> {
-    await this.#reader.cancel();
+  leave(): void {
+    this.answer.destroy();
   }
 }
 
@@ -115,7 +117,7 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('progress stre
     await events.next();
     const signal = progress.mock.calls.at(-1)?.[1]?.signal;
     expect(signal?.aborted).toBe(false);
-    await events.leave();
+    events.leave();
     await vi.waitFor(() => expect(signal?.aborted).toBe(true), { timeout: PATIENCE, interval: 10 });
     progress.mockRestore();
     await noneOpen();
@@ -126,10 +128,10 @@ describe.each(Object.keys(adapters) as (keyof typeof adapters)[])('progress stre
     const taskId = await begin();
     const many = await Promise.all([open(taskId), open(taskId), open(taskId)]);
     expect(await api.problem('GET', `/api/tasks/${taskId}/progress`)).toMatchObject({ status: 503 });
-    await Promise.all(many.map((events) => events.leave()));
+    for (const events of many) events.leave();
     await noneOpen();
     const again = await open(taskId);
-    await again.leave();
+    again.leave();
     steps.get(taskId)?.('end');
   });
 
