@@ -45,6 +45,10 @@ class Data:
 
     rows: Rows
 
+    def time(self, index: int) -> int:
+        """When a row became known, ms since 1970."""
+        return index * 1000
+
     def known(self, at: float, window: int) -> range:
         """The indexes of the latest ``window`` rows that are known at a time (ms since 1970)."""
         end = max(0, min(len(self.rows), int(at // 1000) + 1))

@@ -44,7 +44,7 @@ def train(
     return {
         "model": {"logged": True},
         "metrics": {"accuracy": accuracy},
-        "params": {"rows": len(rows), "holdout": len(holdout)},
+        "params": {"rows": len(rows), "holdout": len(holdout), "last_row": known.known(trigger["at"], 1)[-1]},
     }
 
 
@@ -81,10 +81,15 @@ def evaluate(
 
 
 @shared_task(name="sklearn.rows")
-def rows(*, data: Mapping[str, Any], start: int, stop: int) -> dict[str, list[Any]]:
-    """Rows and their labels, for an application that has no data of its own yet."""
-    part = sklearn_data.load(data).slice(start, stop)
-    return {"rows": part.x.tolist(), "labels": part.y.tolist()}
+def rows(*, data: Mapping[str, Any], start: int, stop: int) -> dict[str, Any]:
+    """Rows from ``start`` on, before ``stop``, for an application that has no data of its own yet.
+
+    With their labels, the times at which those became known (ms since 1970), and how many rows there are in all.
+    """
+    known = sklearn_data.load(data)
+    part = known.slice(start, stop)
+    times = [known.time(start + i) for i in range(len(part))]
+    return {"rows": part.x.tolist(), "labels": part.y.tolist(), "times": times, "total": len(known.rows)}
 
 
 def _accuracy(model: sklearn_models.Model, rows: sklearn_data.Rows) -> float:
