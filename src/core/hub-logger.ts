@@ -18,6 +18,11 @@ export class HubLogger {
     this.#redactors.push(redactor);
   }
 
+  /** `text` without the secrets that are hidden in its lines. */
+  redact(text: string): string {
+    return this.#redactors.reduce((rest, redactor) => redactor.text(rest), text);
+  }
+
   debug(message: string): void {
     this.#write('debug', message);
   }
@@ -36,6 +41,6 @@ export class HubLogger {
 
   #write(level: HubLogLevel, message: string): void {
     if (HUB_LOG_LEVELS.indexOf(level) < HUB_LOG_LEVELS.indexOf(this.level)) return;
-    this.#logger[level](this.#redactors.reduce((text, redactor) => redactor.text(text), message));
+    this.#logger[level](this.redact(message));
   }
 }

@@ -25,5 +25,6 @@ export type {
   StandardSchemaResult,
   StandardSchemaV1,
 } from './standard-schema.js';
+export type { ActiveSpan, MetricDefinition, SpanAttributes, SpanKind, SpanStart, TelemetrySink } from './telemetry.js';
 export type { ConfigIssue } from './validate.js';
 export { Redactor } from './redact.js';

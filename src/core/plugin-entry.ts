@@ -2,8 +2,10 @@ import { sleep, withDeadline } from './deadline.js';
 import { errorMessage, HubError } from './errors.js';
 import type { HubLogger } from './hub-logger.js';
 import type { HubPlugin, PluginHealth } from './plugin.js';
+import type { PluginLabels } from './plugin.metrics.js';
 import type { Redactor } from './redact.js';
 import { retryDelay } from './retry.js';
+import type { Telemetry } from './telemetry.js';
 
 /** What the hub believes of a plugin. */
 export type PluginState = 'waiting' | 'starting' | 'up' | 'down' | 'draining' | 'stopped' | 'disabled';
@@ -72,6 +74,17 @@ export class PluginEntry {
   /** Whether the plugin took calls at the last look at its health. */
   get ready(): boolean {
     return this.#ready;
+  }
+
+  /** Which plugin it is, as labels of metrics. */
+  get labels(): PluginLabels {
+    return { type: this.plugin.pluginType, name: this.policy.name, driver: this.plugin.driver };
+  }
+
+  /** Has the plugin tell of its work. */
+  observe(telemetry: Telemetry): void {
+    // A plugin made with an older copy of the package may not have it.
+    (this.plugin as Partial<HubPlugin>).observe?.call(this.plugin, telemetry, this.labels);
   }
 
   /** The row for the hub's plugin list. */

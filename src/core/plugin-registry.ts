@@ -12,6 +12,7 @@ import { PluginEntry, type PluginPolicy, type PluginStatus } from './plugin-entr
 import type { HubPlugin } from './plugin.js';
 import type { PluginOfType } from './plugin-types.js';
 import { Redactor } from './redact.js';
+import { Telemetry, type TelemetrySink } from './telemetry.js';
 
 /** How long drain and close may take together, in ms, before what is left is abandoned. */
 export const DEFAULT_SHUTDOWN_TIMEOUT = 25_000;
@@ -35,6 +36,9 @@ export class PluginRegistry implements OnModuleInit, OnModuleDestroy, BeforeAppl
   /** Writes the hub's log lines. */
   readonly logger = new HubLogger();
 
+  /** What the application's plugins and experiments tell of their work. */
+  readonly telemetry = new Telemetry();
+
   /** Deadline of the whole shutdown in ms; set it before the application closes. */
   shutdownTimeout = DEFAULT_SHUTDOWN_TIMEOUT;
 
@@ -51,6 +55,14 @@ export class PluginRegistry implements OnModuleInit, OnModuleDestroy, BeforeAppl
   /** All registered plugins in the order of registration. */
   get entries(): readonly PluginEntry[] {
     return this.#entries;
+  }
+
+  /**
+   * Sends what the plugins do, those that are registered later included, to `sink`. A second one is `ALREADY_EXISTS`.
+   */
+  observe(sink: TelemetrySink): void {
+    this.telemetry.attach(sink);
+    for (const entry of this.#entries) entry.observe(this.telemetry);
   }
 
   /** Called once by the hub of the application; a second hub is `ALREADY_EXISTS`. */
@@ -93,6 +105,7 @@ export class PluginRegistry implements OnModuleInit, OnModuleDestroy, BeforeAppl
     (plugin as Partial<HubPlugin>).hideSecrets?.call(plugin, entry.policy.redactor);
     this.logger.hide(entry.policy.redactor);
     this.#entries.push(entry);
+    if (this.telemetry.active) entry.observe(this.telemetry);
     return entry;
   }
 

@@ -1,7 +1,10 @@
 import { withDeadline } from './deadline.js';
 import { errorMessage, HubError, type HubErrorCode, type HubErrorOptions } from './errors.js';
 import type { JsonObject } from './json.js';
+import { ObservedCalls, putAround } from './observed-calls.js';
+import { PLUGIN_METRICS, type PluginLabels } from './plugin.metrics.js';
 import { Redactor } from './redact.js';
+import { secondsSince, type Telemetry } from './telemetry.js';
 
 /** Marks plugins across duplicate copies of the package. */
 const BRAND = Symbol.for('nestjs-experiment-hub.HubPlugin');
@@ -63,6 +66,26 @@ export abstract class HubPlugin<Supports extends object = object> {
    */
   hideSecrets(redactor: Redactor): void {
     this.#redactor = redactor;
+  }
+
+  /**
+   * Tells `telemetry` of every call from now on. The hub calls it once, and only when there is telemetry; a plugin type
+   * adds what it tells of its own methods.
+   * @param labels of the metrics
+   * @returns what the plugin type tells its calls to
+   * @internal
+   */
+  observe(telemetry: Telemetry, labels: PluginLabels): ObservedCalls {
+    putAround<HubPlugin>(this, {
+      healthCheck: async (next, timeoutMs) => {
+        const began = performance.now();
+        const health = await next(timeoutMs);
+        const outcome = health.healthy ? 'healthy' : 'unhealthy';
+        telemetry.report(PLUGIN_METRICS.healthCheck, secondsSince(began), { ...labels, outcome });
+        return health;
+      },
+    });
+    return new ObservedCalls(telemetry, labels);
   }
 
   /**

@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 export * from './datastream.validation.js';
+export type { DeliveryObserver } from './delivery-observer.js';
 export * from './handler-outcome.js';
 export * from './handler-runs.js';
 export * from './message-fate.js';

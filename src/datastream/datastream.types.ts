@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../core/json.js';
 import type { RetryPolicy } from '../core/retry.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
+import type { DELIVERY_OBSERVER, DeliveryObserver } from './delivery-observer.js';
 
 /** What a message can carry: any JSON value, or bytes. Text is a JSON string. */
 export type Payload = JsonValue | Uint8Array;
@@ -114,6 +115,8 @@ export interface SubscribeOptions {
   schema?: StandardSchemaV1;
   /** Name in logs and health. Default: the queue's. */
   name?: string;
+  /** @internal */
+  [DELIVERY_OBSERVER]?: DeliveryObserver;
 }
 
 /** Options of `subscribeBatch`. */

@@ -1,5 +1,6 @@
 import { errorMessage, HubError } from '../core/errors.js';
 import { retryDelay, type ResolvedRetryPolicy } from '../core/retry.js';
+import type { DeliveryObserver } from './delivery-observer.js';
 import type { HandlerOutcome } from './handler-outcome.js';
 
 /**
@@ -19,12 +20,20 @@ export interface FateRules {
   retry: ResolvedRetryPolicy;
   /** Whether the subscription is closed. */
   closed: boolean;
+  /** Is told of it: that of the subscription's options. */
+  observer?: DeliveryObserver | undefined;
 }
 
 const ACK: MessageFate = { kind: 'ack' };
 
 /** Decides on a delivery by the outcome of its handler, as the port says. */
-export function messageFate(outcome: HandlerOutcome, { failures, retry, closed }: FateRules): MessageFate {
+export function messageFate(outcome: HandlerOutcome, rules: FateRules): MessageFate {
+  const fate = decide(outcome, rules);
+  rules.observer?.settled(fate);
+  return fate;
+}
+
+function decide(outcome: HandlerOutcome, { failures, retry, closed }: FateRules): MessageFate {
   if (outcome.kind === 'ack') return ACK;
   if (outcome.kind === 'reject') return { kind: 'bury', reason: 'rejected', detail: outcome.detail };
   const { error } = outcome;

@@ -3,18 +3,20 @@ import { checkRetry, type ResolvedRetryPolicy } from '../core/retry.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type { SubscribeBatchOptions, SubscribeOptions } from './datastream.types.js';
 import { checkDuration, checkInteger } from './datastream.validation.js';
+import { DELIVERY_OBSERVER, type DeliveryObserver } from './delivery-observer.js';
 import { checkSchema } from './payload-validation.js';
 
-/** {@link SubscribeOptions} with every field set; `schema` may be `undefined`. */
+/** {@link SubscribeOptions} with every field set; `schema` and `observer` may be `undefined`. */
 export interface ResolvedSubscribeOptions {
   prefetch: number;
   concurrency: number;
   retry: ResolvedRetryPolicy;
   schema: StandardSchemaV1 | undefined;
   name: string;
+  observer: DeliveryObserver | undefined;
 }
 
-/** {@link SubscribeBatchOptions} with every field set; `schema` may be `undefined`. */
+/** {@link SubscribeBatchOptions} with every field set; `schema` and `observer` may be `undefined`. */
 export interface ResolvedSubscribeBatchOptions {
   size: number;
   /** In ms. */
@@ -22,6 +24,7 @@ export interface ResolvedSubscribeBatchOptions {
   retry: ResolvedRetryPolicy;
   schema: StandardSchemaV1 | undefined;
   name: string;
+  observer: DeliveryObserver | undefined;
 }
 
 /** Checks the arguments of `subscribe` and fills in the defaults. Throws `INVALID_ARGUMENT`. */
@@ -39,6 +42,7 @@ export function resolveSubscribe(
     retry: checkRetry(options.retry, source),
     schema: checkSchema(options.schema, source),
     name: options.name ?? queue,
+    observer: options[DELIVERY_OBSERVER],
   };
 }
 
@@ -56,6 +60,7 @@ export function resolveSubscribeBatch(
     retry: checkRetry(options.retry, source),
     schema: checkSchema(options.schema, source),
     name: options.name ?? queue,
+    observer: options[DELIVERY_OBSERVER],
   };
 }
 

@@ -3,6 +3,7 @@ import type { MLOpsPlugin } from '../mlops/mlops.plugin.js';
 import type { ModelVersion, ScalarMap } from '../mlops/mlops.types.js';
 import type { PromotionDecision, ResolvedExperiment, TrainingTrigger } from './experiment.types.js';
 import { CHAMPION, TAG } from './experiment.tags.js';
+import type { ExperimentTelemetry } from './experiment.telemetry.js';
 
 /** How long a looked-up champion is used without asking again, in ms. Moves made by this hub are seen at once. */
 const FRESH_MS = 1_000;
@@ -14,6 +15,7 @@ export class Champion {
   /** @param now the wall clock, ms since 1970 */
   constructor(
     private readonly mlops: MLOpsPlugin,
+    private readonly telemetry: ExperimentTelemetry,
     private readonly now: () => number = Date.now,
   ) {}
 
@@ -98,6 +100,7 @@ export class Champion {
     for (const [key, value] of Object.entries(facts)) await this.#tag(experiment, version.version, key, value);
     await this.#tag(experiment, version.version, TAG.decision, outcome ?? 'refused');
     if (decision.promoted) await this.moveTo(experiment, version.version);
+    this.telemetry.decided(experiment, decision.promoted ? 'promoted' : 'refused');
   }
 
   /** Points the alias to a version. */
@@ -120,6 +123,7 @@ export class Champion {
     const target = await this.version(experiment, previous);
     await this.#tag(experiment, current.version, TAG.rolledBackAt, new Date(this.now()).toISOString());
     await this.moveTo(experiment, target.version);
+    this.telemetry.decided(experiment, 'rolled_back');
     return target;
   }
 

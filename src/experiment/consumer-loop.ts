@@ -3,6 +3,7 @@ import type { HubLogger } from '../core/hub-logger.js';
 import type { DataStreamPlugin } from '../datastream/datastream.plugin.js';
 import type { Champion } from './champion.js';
 import type { ExperimentStatus, ResolvedExperiment } from './experiment.types.js';
+import type { ExperimentTelemetry } from './experiment.telemetry.js';
 import { PredictionStream } from './prediction-stream.js';
 import type { Predictor } from './predictor.js';
 
@@ -25,6 +26,7 @@ export class ConsumerLoop {
     private readonly logger: HubLogger,
     private readonly now: () => number,
     private readonly tick: number,
+    private readonly telemetry: ExperimentTelemetry,
     private readonly onTick: (experiment: ResolvedExperiment) => Promise<void>,
   ) {}
 
@@ -38,7 +40,8 @@ export class ConsumerLoop {
   wake(): void {
     if (!this.#running) return;
     clearTimeout(this.#timer);
-    void this.#take().then(() => this.#plan());
+    // Who wakes it is at work for somebody; the turns from here on are not.
+    this.telemetry.apart(() => void this.#take().then(() => this.#plan()));
   }
 
   /** See {@link ExperimentStatus.consumer}. */
@@ -106,7 +109,15 @@ export class ConsumerLoop {
     if (streams === undefined) return undefined;
     let stream = this.#streams.get(name);
     if (stream === undefined) {
-      stream = new PredictionStream(experiment, streams, this.stream, this.predictor, this.logger, this.now);
+      stream = new PredictionStream(
+        experiment,
+        streams,
+        this.stream,
+        this.predictor,
+        this.logger,
+        this.now,
+        this.telemetry,
+      );
       await stream.declare();
       this.#streams.set(name, stream);
     }

@@ -5,6 +5,7 @@ import type { TrainingTrigger, TriggerReason } from './experiment.types.js';
 import type { Claims } from './claims.js';
 import { ControlRun } from './control-run.js';
 import { KIND, REQUEST_PATH, TAG } from './experiment.tags.js';
+import { ExperimentTelemetry } from './experiment.telemetry.js';
 import type { TrainingRequest } from './task-contract.js';
 
 /** Characters that a tag holds on every backend; MLflow took 5000 before it took 8000. */
@@ -19,6 +20,7 @@ export class ExperimentStore {
   constructor(
     private readonly mlops: MLOpsPlugin,
     claims: Claims,
+    private readonly telemetry = new ExperimentTelemetry(),
   ) {
     this.#controlRuns = new ControlRun(mlops, claims);
   }
@@ -84,13 +86,17 @@ export class ExperimentStore {
     }
   }
 
-  /** Ends a training that did not succeed, unless it has ended already. */
-  async endFailed(runId: string, status: 'FAILED' | 'KILLED', error: string): Promise<void> {
+  /**
+   * Ends a training that did not succeed, unless it has ended already.
+   * @param name of its experiment
+   */
+  async endFailed(name: string, runId: string, status: 'FAILED' | 'KILLED', error: string): Promise<void> {
     const run = await this.mlops.getRun(runId);
     if (run.status !== 'RUNNING') return;
     // A stack in a message may be longer.
     await this.mlops.setTag(runId, TAG.error, error.slice(0, TAG_MAX));
     await this.mlops.endRun(runId, status);
+    this.telemetry.ended(name, run, status);
   }
 }
 

@@ -17,6 +17,10 @@ export const TAG = {
   /** When the training has to have ended, ms since 1970. */
   deadline: 'hub.deadline',
   cancelRequested: 'hub.cancel_requested',
+  /** Trace that the training is part of, 32 hexadecimal digits. */
+  traceId: 'hub.trace_id',
+  /** Context of the span that began it, so that a hub that takes it up goes on with its trace. */
+  traceparent: 'hub.traceparent',
   error: 'hub.error',
   modelVersion: 'hub.model_version',
   /** On runs and versions: `promoted` or `refused`. */

@@ -1,4 +1,5 @@
 import type { HubLogger } from '../core/hub-logger.js';
+import type { Telemetry } from '../core/telemetry.js';
 
 /** Options of {@link Experiments}. */
 export interface ExperimentsOptions {
@@ -13,4 +14,6 @@ export interface ExperimentsOptions {
   tick?: number;
   /** Where background work writes to. Default: a logger of its own. */
   logger?: HubLogger;
+  /** What is told of the work. Default: nothing. */
+  telemetry?: Telemetry;
 }

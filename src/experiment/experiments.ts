@@ -11,6 +11,7 @@ import { Claims } from './claims.js';
 import { ConsumerLoop } from './consumer-loop.js';
 import { resolveExperiment } from './experiment.schema.js';
 import { TAG } from './experiment.tags.js';
+import { ExperimentTelemetry } from './experiment.telemetry.js';
 import type {
   ExperimentDefinition,
   ExperimentStatus,
@@ -59,23 +60,37 @@ export class Experiments {
 
   constructor(mlops: MLOpsPlugin, stream: DataStreamPlugin, tasks: TaskQueuePlugin, options: ExperimentsOptions = {}) {
     const { workDir = '.experiment-hub/work', now = Date.now, tick = 5_000, logger = new HubLogger() } = options;
+    const telemetry = new ExperimentTelemetry(options.telemetry);
     this.#logger = logger;
     this.#now = now;
     const claims = new Claims(mlops, now);
-    this.#store = new ExperimentStore(mlops, claims);
-    this.#champion = new Champion(mlops, now);
+    this.#store = new ExperimentStore(mlops, claims, telemetry);
+    this.#champion = new Champion(mlops, telemetry, now);
     const files = new ModelFiles(mlops, workDir);
     const caller = new TaskCaller(tasks);
-    this.#predictor = new Predictor(this.#champion, files, new PredictionPayloads(mlops, this.#store), caller);
-    const finisher = new TrainingFinisher(mlops, tasks, this.#store, this.#champion, files, caller);
+    this.#predictor = new Predictor(
+      this.#champion,
+      files,
+      new PredictionPayloads(mlops, this.#store),
+      caller,
+      telemetry,
+    );
+    const finisher = new TrainingFinisher(mlops, tasks, this.#store, this.#champion, files, caller, telemetry);
     const submitter = new TrainingSubmitter(mlops, tasks, files, now);
     const follower = new TrainingFollower(mlops, tasks, this.#store, claims, submitter, finisher, logger, now);
-    this.#trainer = new Trainer(mlops, tasks, this.#store, claims, submitter, follower, now, () =>
+    this.#trainer = new Trainer(mlops, tasks, this.#store, claims, submitter, follower, telemetry, now, () =>
       this.#consumers.wake(),
     );
-    this.#feedback = new FeedbackMonitor(mlops, this.#store, this.#champion, claims.hub, now);
-    this.#consumers = new ConsumerLoop(stream, this.#champion, this.#predictor, logger, now, tick, (experiment) =>
-      this.#onTick(experiment),
+    this.#feedback = new FeedbackMonitor(mlops, this.#store, this.#champion, claims.hub, now, telemetry);
+    this.#consumers = new ConsumerLoop(
+      stream,
+      this.#champion,
+      this.#predictor,
+      logger,
+      now,
+      tick,
+      telemetry,
+      (experiment) => this.#onTick(experiment),
     );
   }
 

@@ -5,6 +5,7 @@ import type { MetricInput, Run } from '../mlops/mlops.types.js';
 import type { Champion } from './champion.js';
 import { triggerOf, type ExperimentStore } from './experiment-store.js';
 import type { FeedbackItem, FeedbackResult, ResolvedExperiment, Training } from './experiment.types.js';
+import type { ExperimentTelemetry } from './experiment.telemetry.js';
 import { FeedbackWindow, myItems } from './feedback-window.js';
 import { decideRetrain, type RetrainFacts } from './retrain-policy.js';
 import { Serial } from './serial.js';
@@ -32,6 +33,7 @@ export class FeedbackMonitor {
     private readonly champion: Champion,
     private readonly hub: string,
     private readonly now: () => number,
+    private readonly telemetry: ExperimentTelemetry,
   ) {}
 
   /**
@@ -39,6 +41,14 @@ export class FeedbackMonitor {
    * champion, `INVALID_ARGUMENT` for an item with neither `value` nor `predicted` and `actual`.
    */
   async record(
+    experiment: ResolvedExperiment,
+    items: readonly FeedbackItem[],
+    retrain: Retrain,
+  ): Promise<FeedbackResult> {
+    return this.telemetry.feedback(experiment, items.length, () => this.#record(experiment, items, retrain));
+  }
+
+  async #record(
     experiment: ResolvedExperiment,
     items: readonly FeedbackItem[],
     retrain: Retrain,

@@ -1,9 +1,10 @@
 import { HubError } from '../core/errors.js';
-import type { JsonValue } from '../core/json.js';
+import type { JsonObject, JsonValue } from '../core/json.js';
 import type { ModelInfo, Prediction } from './experiment.types.js';
 
 interface Waiting {
   row: JsonValue;
+  context: JsonObject | undefined;
   resolve(prediction: { model: ModelInfo; prediction: JsonValue }): void;
   reject(error: unknown): void;
 }
@@ -21,15 +22,18 @@ export class PredictionBatcher {
    * @param maxWait how long the first row waits for others, in ms
    */
   constructor(
-    private readonly predict: (rows: JsonValue[]) => Promise<Prediction>,
+    private readonly predict: (rows: JsonValue[], contexts: JsonObject[]) => Promise<Prediction>,
     private readonly size: number,
     private readonly maxWait: number,
   ) {}
 
-  /** The prediction of one row. Rejects with what its batch failed with, or `PAYLOAD_INVALID` when the row is bad. */
-  add(row: JsonValue): Promise<{ model: ModelInfo; prediction: JsonValue }> {
+  /**
+   * The prediction of one row. Rejects with what its batch failed with, or `PAYLOAD_INVALID` when the row is bad.
+   * @param context headers with its trace context
+   */
+  add(row: JsonValue, context?: JsonObject): Promise<{ model: ModelInfo; prediction: JsonValue }> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ row, resolve, reject });
+      this.#waiting.push({ row, context, resolve, reject });
       if (this.#waiting.length >= this.size) this.#send();
       else this.#timer ??= setTimeout(() => this.#send(), this.maxWait);
     });
@@ -40,7 +44,10 @@ export class PredictionBatcher {
     this.#timer = undefined;
     const batch = this.#waiting;
     this.#waiting = [];
-    this.predict(batch.map(({ row }) => row)).then(
+    this.predict(
+      batch.map(({ row }) => row),
+      batch.flatMap(({ context }) => (context === undefined ? [] : [context])),
+    ).then(
       ({ model, predictions, errors }) => {
         batch.forEach(({ resolve, reject }, index) => {
           const why = errors[String(index)];

@@ -4,6 +4,7 @@ import { errorMessage, HubError } from '../core/errors.js';
 import type { HubLogger } from '../core/hub-logger.js';
 import type { DataStreamPlugin } from '../datastream/datastream.plugin.js';
 import type { Message, Subscription } from '../datastream/datastream.types.js';
+import type { ExperimentTelemetry } from './experiment.telemetry.js';
 import type { ExperimentStreams, PredictionMessage, ResolvedExperiment } from './experiment.types.js';
 import { PredictionBatcher } from './prediction-batcher.js';
 import type { Predictor } from './predictor.js';
@@ -36,6 +37,7 @@ export class PredictionStream {
     private readonly predictor: Predictor,
     private readonly logger: HubLogger,
     private readonly now: () => number,
+    private readonly telemetry: ExperimentTelemetry,
   ) {}
 
   /** `off` until started. */
@@ -64,7 +66,7 @@ export class PredictionStream {
     setMaxListeners(0, this.#closing.signal, abandoned);
     const { input, batchSize, maxWait, retry } = this.streams;
     const batcher = new PredictionBatcher(
-      (rows) => this.predictor.predictEach(this.experiment, rows, { signal: abandoned }),
+      (rows, contexts) => this.predictor.predictEach(this.experiment, rows, contexts, { signal: abandoned }),
       batchSize,
       maxWait,
     );
@@ -98,7 +100,7 @@ export class PredictionStream {
     if (payload instanceof Uint8Array) {
       throw new HubError('PAYLOAD_INVALID', 'the row is bytes; a row has to be JSON.');
     }
-    const { model, prediction } = await this.#held(signal, () => batcher.add(payload));
+    const { model, prediction } = await this.#held(signal, () => batcher.add(payload, this.telemetry.context()));
     const out: PredictionMessage = {
       experiment: this.experiment.name,
       model: model.name,
@@ -106,7 +108,8 @@ export class PredictionStream {
       prediction,
       predictedAt: this.now(),
     };
-    const own = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith('x-hub-')));
+    const kept = Object.entries(headers).filter(([name]) => !name.startsWith('x-hub-'));
+    const own = this.telemetry.withoutContext(Object.fromEntries(kept));
     const ids = { messageId, correlationId: correlationId ?? messageId };
     await this.#held(signal, () => this.stream.sendData(this.streams.output, out, { ...ids, headers: own }));
   }

@@ -1,6 +1,7 @@
 import { HubError } from '../core/errors.js';
-import type { JsonValue } from '../core/json.js';
+import type { JsonObject, JsonValue } from '../core/json.js';
 import type { Champion } from './champion.js';
+import type { ExperimentTelemetry } from './experiment.telemetry.js';
 import type { Prediction, ResolvedExperiment } from './experiment.types.js';
 import type { ModelFiles } from './model-files.js';
 import type { PredictionPayloads } from './prediction-payloads.js';
@@ -23,13 +24,32 @@ export class Predictor {
     private readonly files: ModelFiles,
     private readonly payloads: PredictionPayloads,
     private readonly caller: TaskCaller,
+    private readonly telemetry: ExperimentTelemetry,
   ) {}
 
   /**
    * Predicts all rows in one task. `CONFLICT` before there is a champion, `TASK_FAILED` when the task fails, `TIMEOUT`,
    * `PAYLOAD_INVALID` for an answer that does not fit the rows.
    */
-  async predict(experiment: ResolvedExperiment, rows: JsonValue[], options: PredictOptions = {}): Promise<Prediction> {
+  predict(experiment: ResolvedExperiment, rows: JsonValue[], options: PredictOptions = {}): Promise<Prediction> {
+    return this.telemetry.predict(experiment, rows.length, [], () => this.#together(experiment, rows, options));
+  }
+
+  /**
+   * As {@link predict}, but when the task fails it halves the rows and tries again, so that a row that makes it fail ends
+   * among `errors` and the others are predicted.
+   * @param contexts headers with the trace contexts of the rows
+   */
+  predictEach(
+    experiment: ResolvedExperiment,
+    rows: JsonValue[],
+    contexts: readonly JsonObject[],
+    options: PredictOptions = {},
+  ): Promise<Prediction> {
+    return this.telemetry.predict(experiment, rows.length, contexts, () => this.#each(experiment, rows, options));
+  }
+
+  async #together(experiment: ResolvedExperiment, rows: JsonValue[], options: PredictOptions): Promise<Prediction> {
     const { version, timeout = experiment.timeouts.predict, signal } = options;
     const model = await (version === undefined
       ? this.champion.require(experiment)
@@ -51,17 +71,9 @@ export class Predictor {
     }
   }
 
-  /**
-   * As {@link predict}, but when the task fails it halves the rows and tries again, so that a row that makes it fail ends
-   * among `errors` and the others are predicted.
-   */
-  async predictEach(
-    experiment: ResolvedExperiment,
-    rows: JsonValue[],
-    options: PredictOptions = {},
-  ): Promise<Prediction> {
+  async #each(experiment: ResolvedExperiment, rows: JsonValue[], options: PredictOptions): Promise<Prediction> {
     try {
-      return await this.predict(experiment, rows, options);
+      return await this.#together(experiment, rows, options);
     } catch (error) {
       if (!HubError.is(error, 'TASK_FAILED', 'PAYLOAD_INVALID') || rows.length < 2) throw error;
     }
@@ -70,7 +82,7 @@ export class Predictor {
     const errors: Record<string, string> = {};
     let model: Prediction['model'] | undefined;
     for (const [offset, part] of [[0, rows.slice(0, middle)] as const, [middle, rows.slice(middle)] as const]) {
-      const answer = await this.predictEach(experiment, part, options).catch((error: unknown): Prediction | null => {
+      const answer = await this.#each(experiment, part, options).catch((error: unknown): Prediction | null => {
         if (part.length > 1 || !HubError.is(error, 'TASK_FAILED', 'PAYLOAD_INVALID')) throw error;
         errors[String(offset)] = error.message;
         return null;

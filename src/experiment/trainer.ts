@@ -8,6 +8,7 @@ import type { TaskQueuePlugin } from '../taskqueue/taskqueue.plugin.js';
 import type { Claims } from './claims.js';
 import { triggerOf, type ExperimentStore } from './experiment-store.js';
 import { KIND, TAG } from './experiment.tags.js';
+import type { ExperimentTelemetry } from './experiment.telemetry.js';
 import type {
   ResolvedExperiment,
   Training,
@@ -53,6 +54,7 @@ export class Trainer {
     private readonly claims: Claims,
     private readonly submitter: TrainingSubmitter,
     private readonly follower: TrainingFollower,
+    private readonly telemetry: ExperimentTelemetry,
     private readonly now: () => number,
     private readonly onEnd: () => void,
   ) {}
@@ -69,6 +71,15 @@ export class Trainer {
     wanted: StillWanted = () => true,
   ): Promise<Training> {
     checkTriggerId(options.triggerId);
+    return this.telemetry.begin(experiment, reason, () => this.#begin(experiment, reason, options, wanted));
+  }
+
+  async #begin(
+    experiment: ResolvedExperiment,
+    reason: TrainingTrigger['reason'],
+    options: TrainOptions,
+    wanted: StillWanted,
+  ): Promise<Training> {
     return this.#serial.run(experiment.name, async () => {
       if (this.#stopping) throw new HubError('CLOSED', 'the hub is shutting down; no training is begun.');
       const trigger = { id: options.triggerId ?? randomUUID(), reason, at: options.at ?? this.now() };
@@ -92,7 +103,12 @@ export class Trainer {
     const known = this.#followed.get(run.runId);
     if (known !== undefined) return known.training;
     const deadline = Number(run.tags[TAG.deadline] ?? this.now());
-    return this.#follow(experiment, { runId: run.runId, taskId: run.tags[TAG.taskId] ?? '', deadline }, triggerOf(run));
+    return this.#follow(
+      experiment,
+      { runId: run.runId, taskId: run.tags[TAG.taskId] ?? '', deadline },
+      triggerOf(run),
+      run,
+    );
   }
 
   /** Follows the trainings of an experiment that run and that nobody here follows yet: their hub may have died. */
@@ -147,7 +163,7 @@ export class Trainer {
       const deadline = Number(run.tags[TAG.deadline] ?? 0);
       if (!this.#followed.has(run.runId) && this.now() > deadline + experiment.timeouts.evaluate + STALE_MARGIN) {
         // Its hub is gone and nobody recovered it: it must not block the experiment for ever.
-        await this.store.endFailed(run.runId, 'FAILED', 'no hub followed it to its end');
+        await this.store.endFailed(experiment.name, run.runId, 'FAILED', 'no hub followed it to its end');
         continue;
       }
       throw inFlight(experiment.name, `run ${run.runId}`);
@@ -177,22 +193,28 @@ export class Trainer {
         [TAG.taskId]: taskId,
         [TAG.deadline]: deadline,
         ...this.store.requestTags(request),
+        ...this.telemetry.tags(),
       },
     });
     try {
       await this.store.saveRequest(runId, request);
       if (!(await isMine())) throw inFlight(name, 'another hub has begun one meanwhile');
       await this.submitter.submit(experiment, { runId, taskId, deadline }, request);
+      this.telemetry.started(experiment, trigger);
     } catch (error) {
-      await this.store.endFailed(runId, 'FAILED', errorMessage(error)).catch(() => undefined);
+      await this.store.endFailed(name, runId, 'FAILED', errorMessage(error)).catch(() => undefined);
       throw error;
     }
     return this.#follow(experiment, { runId, taskId, deadline }, trigger);
   }
 
-  #follow(experiment: ResolvedExperiment, task: TrainingTask, trigger: TrainingTrigger): Training {
+  /** @param run the run of a training that another hub, or an earlier process, has begun */
+  #follow(experiment: ResolvedExperiment, task: TrainingTask, trigger: TrainingTrigger, run?: Run): Training {
     const stop = new AbortController();
-    const done: Promise<TrainingOutcome> = this.follower.follow(experiment, task, stop.signal).finally(() => {
+    const follow = (): Promise<TrainingOutcome> => this.follower.follow(experiment, task, stop.signal);
+    const isOver = run !== undefined && run.status !== 'RUNNING';
+    const followed = isOver ? follow() : this.telemetry.follow(experiment, task.runId, run, follow);
+    const done: Promise<TrainingOutcome> = followed.finally(() => {
       this.#followed.delete(task.runId);
       this.onEnd();
     });

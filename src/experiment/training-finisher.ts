@@ -5,6 +5,7 @@ import type { ModelVersion, Run } from '../mlops/mlops.types.js';
 import type { TaskQueuePlugin } from '../taskqueue/taskqueue.plugin.js';
 import { decisionOf, type Champion } from './champion.js';
 import type { ExperimentStore } from './experiment-store.js';
+import type { ExperimentTelemetry } from './experiment.telemetry.js';
 import { MODEL_PATH, TAG } from './experiment.tags.js';
 import type { PromotionDecision, ResolvedExperiment, TrainingOutcome } from './experiment.types.js';
 import type { ModelFiles } from './model-files.js';
@@ -26,6 +27,7 @@ export class TrainingFinisher {
     private readonly champion: Champion,
     private readonly files: ModelFiles,
     private readonly caller: TaskCaller,
+    private readonly telemetry: ExperimentTelemetry,
   ) {}
 
   /** Finishes a training with the result of its task. `PAYLOAD_INVALID` for a result that does not fit the contract. */
@@ -37,7 +39,7 @@ export class TrainingFinisher {
     signal: AbortSignal,
   ): Promise<TrainingOutcome> {
     const trained = parseTrainResult(result, experiment.tasks.train);
-    await this.#log(runId, taskId, trained);
+    const run = await this.#log(runId, taskId, trained);
     const known = await this.#registered(experiment, runId);
     if (known === null) await this.files.store(runId, trained.model);
     const version = known ?? (await this.champion.register(experiment, runId, `runs:/${runId}/${MODEL_PATH}`));
@@ -48,6 +50,7 @@ export class TrainingFinisher {
       [TAG.decisionReason]: decision.reason,
     });
     await this.mlops.endRun(runId, 'FINISHED');
+    this.telemetry.ended(experiment.name, run, 'FINISHED');
     await this.discard(runId);
     return { runId, status: 'FINISHED', version: version.version, decision, error: null };
   }
@@ -70,10 +73,12 @@ export class TrainingFinisher {
     };
   }
 
-  async #log(runId: string, taskId: string, { metrics = {}, params = {}, tags = {} }: TrainResult): Promise<void> {
+  /** Resolves to the run as it was before. */
+  async #log(runId: string, taskId: string, { metrics = {}, params = {}, tags = {} }: TrainResult): Promise<Run> {
     const { finishedAt, progress } = await this.tasks.getStatus(taskId);
     const step = parseProgress(progress?.data ?? null)?.step ?? 0;
-    const { endTime, startTime } = await this.mlops.getRun(runId);
+    const run = await this.mlops.getRun(runId);
+    const { endTime, startTime } = run;
     // The time of the result and not of this call: a point that is logged again has to be equal to be stored once.
     const timestamp = finishedAt ?? endTime ?? startTime;
     await this.mlops.logBatch(runId, {
@@ -81,6 +86,7 @@ export class TrainingFinisher {
       params,
       tags,
     });
+    return run;
   }
 
   async #registered(experiment: ResolvedExperiment, runId: string): Promise<ModelVersion | null> {

@@ -151,7 +151,7 @@ export class TrainingFollower {
     try {
       if (HubError.is(error, 'TIMEOUT')) await this.tasks.cancel(taskId).catch(() => undefined);
       const status = cancelled || HubError.is(error, 'TASK_REVOKED') ? 'KILLED' : 'FAILED';
-      await this.store.endFailed(runId, status, message);
+      await this.store.endFailed(experiment.name, runId, status, message);
       await this.finisher.discard(runId);
       const outcome = await this.finisher.outcomeOf(experiment, await this.mlops.getRun(runId));
       if (outcome.status === 'FAILED') this.logger.warn(`training of ${experiment.name} failed: ${message}`);

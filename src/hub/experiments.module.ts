@@ -49,6 +49,7 @@ function createExperiments(
   const experiments = new Experiments(mlops, stream, tasks, {
     workDir: config.global.workDir,
     logger: registry.logger,
+    telemetry: registry.telemetry,
   });
   for (const definition of config.experiments) experiments.define(definition);
   return experiments;

@@ -1,7 +1,10 @@
 import { Readable } from 'node:stream';
 import { HubError } from '../core/errors.js';
 import { toJson } from '../core/json.js';
+import type { ObservedCalls } from '../core/observed-calls.js';
 import { HubPlugin } from '../core/plugin.js';
+import type { PluginLabels } from '../core/plugin.metrics.js';
+import type { Telemetry } from '../core/telemetry.js';
 import type {
   ArtifactInfo,
   CreateExperimentOptions,
@@ -24,6 +27,7 @@ import type {
 } from './mlops.types.js';
 import { bufferOf, filesBelow, joinPath, readableFile } from './mlops.artifacts.js';
 import { runInRun, type ActiveRun } from './mlops.active-run.js';
+import { observeMLOps } from './mlops.telemetry.js';
 
 declare module '../core/plugin-types.js' {
   interface PluginTypes {
@@ -48,6 +52,13 @@ declare module '../core/plugin-types.js' {
  */
 export abstract class MLOpsPlugin extends HubPlugin<MLOpsSupports> {
   override readonly pluginType = 'mlops';
+
+  /** @internal */
+  override observe(telemetry: Telemetry, labels: PluginLabels): ObservedCalls {
+    const calls = super.observe(telemetry, labels);
+    observeMLOps(this, calls);
+    return calls;
+  }
 
   /**
    * Points the driver at another backend. Only before the first use; afterwards, and for drivers without

@@ -1,6 +1,11 @@
 import type { JsonValue } from '../core/json.js';
+import type { ObservedCalls } from '../core/observed-calls.js';
 import { HubPlugin } from '../core/plugin.js';
+import type { PluginLabels } from '../core/plugin.metrics.js';
+import type { Telemetry } from '../core/telemetry.js';
+import type { TaskRunObserver } from './runner/task-run-observer.js';
 import { TaskHandle } from './task-handle.js';
+import { observeTasks } from './taskqueue.telemetry.js';
 import type {
   CancelOutcome,
   SubmitOptions,
@@ -33,6 +38,22 @@ declare module '../core/plugin-types.js' {
  */
 export abstract class TaskQueuePlugin extends HubPlugin<TaskQueueSupports> {
   override readonly pluginType = 'taskqueue';
+  #runObserver: TaskRunObserver | undefined;
+
+  /** @internal */
+  override observe(telemetry: Telemetry, labels: PluginLabels): ObservedCalls {
+    const calls = super.observe(telemetry, labels);
+    this.#runObserver = observeTasks(this, telemetry, labels, calls);
+    return calls;
+  }
+
+  /**
+   * Is to be told of the attempts that run in this process; a driver hands it on with what it registers.
+   * @internal
+   */
+  protected get runObserver(): TaskRunObserver | undefined {
+    return this.#runObserver;
+  }
 
   /**
    * Registers the tasks of a module and resolves to their names. The module's default export is an object made with

@@ -19,6 +19,7 @@ const ARROWS: Record<string, string[]> = {
   experiment: ['core', ...TYPES],
   hub: ['core', 'config', 'experiment', ...TYPES],
   api: ['core', 'experiment', 'hub', ...TYPES],
+  telemetry: ['core', 'experiment', ...TYPES],
   testing: ['core', 'embedded', 'config', 'experiment', 'hub', ...TYPES],
   index: ['core', 'config', 'experiment', 'hub', ...TYPES],
 };

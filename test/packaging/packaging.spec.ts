@@ -35,6 +35,7 @@ describe('exports', () => {
       './mlops/mlflow/client',
       './datastream/driver-kit',
       './taskqueue/driver-kit',
+      './telemetry',
       './testing',
       './api',
       './hub_config.schema.json',

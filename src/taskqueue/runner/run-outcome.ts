@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../../core/json.js';
 import type { TaskError, TaskOptions } from '../taskqueue.types.js';
+import type { TaskRunObserver } from './task-run-observer.js';
 
 /** An attempt to run. */
 export interface RunnableTask {
@@ -55,6 +56,8 @@ export interface TaskRegistration {
   options: TaskOptions;
   /** Who runs it, and with whom it shares slots. */
   slots: RunnerSlots;
+  /** Is told of its attempts. */
+  observer?: TaskRunObserver | undefined;
 }
 
 /** A runner and how much of it is in use. */

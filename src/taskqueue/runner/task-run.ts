@@ -1,7 +1,7 @@
 import { HubError } from '../../core/errors.js';
 import type { TaskError } from '../taskqueue.types.js';
 import { Alarm } from './alarm.js';
-import type { RunHandle, RunnableTask, RunOutcome, StopReason, TaskRegistration } from './run-outcome.js';
+import type { RunHandle, RunHooks, RunnableTask, RunOutcome, StopReason, TaskRegistration } from './run-outcome.js';
 
 /** What an attempt means for its task. */
 export type RunEnd =
@@ -39,12 +39,17 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
       this.#limitAlarm.set(Date.now() + this.#timeLimit);
     }
     const signal = (): AbortSignal => this.#signal;
-    this.#handle = registration.slots.runner.run(task, registration, {
+    const hooks: RunHooks = {
       get signal() {
         return signal();
       },
       onProgress: (json) => onProgress(this, json, ++this.#sequence),
-    });
+    };
+    const { slots, observer } = registration;
+    this.#handle =
+      observer === undefined
+        ? slots.runner.run(task, registration, hooks)
+        : observer.run(task, (headers) => slots.runner.run({ ...task, headers }, registration, hooks));
     void this.#handle.outcome.then((outcome) => this.#end(this.#conclude(outcome)));
   }
 

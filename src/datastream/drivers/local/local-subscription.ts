@@ -13,7 +13,7 @@ import type { StoredQueue } from './stream-store.js';
 const STORE_RETRY_MS = 1_000;
 
 /** How the messages of a subscription are handled. */
-type HandlingPlan = Pick<ResolvedSubscribeOptions, 'name' | 'retry' | 'schema'>;
+type HandlingPlan = Pick<ResolvedSubscribeOptions, 'name' | 'retry' | 'schema' | 'observer'>;
 
 /**
  * A consumer: hands messages to a handler as they become ready, and settles them by its outcome. Messages are taken from
@@ -139,8 +139,9 @@ export abstract class LocalSubscription implements Subscription {
   }
 
   #settled({ seq, attempt, messageId, spared }: StoredMessage, outcome: HandlerOutcome): Settled {
-    const { retry } = this.plan;
-    const fate = messageFate(outcome, { failures: attempt - spared, retry, closed: this.#state === 'closed' });
+    const { retry, observer } = this.plan;
+    const closed = this.#state === 'closed';
+    const fate = messageFate(outcome, { failures: attempt - spared, retry, closed, observer });
     const delivery = { seq, attempt, messageId };
     switch (fate.kind) {
       case 'ack':

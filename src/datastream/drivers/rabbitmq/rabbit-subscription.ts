@@ -4,9 +4,10 @@ import { retryDelay, type ResolvedRetryPolicy } from '../../../core/retry.js';
 import type { StandardSchemaV1 } from '../../../core/standard-schema.js';
 import { StoreFault } from '../../../embedded/store-fault.js';
 import type { DataContext, Message, Subscription } from '../../datastream.types.js';
+import type { DeliveryObserver } from '../../delivery-observer.js';
 import { runHandler, type HandlerOutcome } from '../../handler-outcome.js';
 import { HandlerRuns } from '../../handler-runs.js';
-import { messageFate } from '../../message-fate.js';
+import { messageFate, type MessageFate } from '../../message-fate.js';
 import type { ConsumerContext } from './consumer-context.js';
 import { Consumer } from './consumer.js';
 import type { LiveChannel } from './live-channel.js';
@@ -22,6 +23,7 @@ export interface ConsumerOptions {
   prefetch: number;
   retry: ResolvedRetryPolicy;
   schema: StandardSchemaV1 | undefined;
+  observer: DeliveryObserver | undefined;
 }
 
 /** Calls a handler with messages that fit their schema. */
@@ -177,20 +179,23 @@ export abstract class RabbitSubscription implements Subscription {
     });
     const unsettled: Promise<void>[] = [];
     for (const { held, outcome } of ended) {
-      if (outcome.kind === 'ack') this.context.settlement.ackSoon(held);
-      else unsettled.push(this.#settle(held, (one) => this.#failed(one, outcome)));
+      const fate = this.#fate(held, outcome);
+      if (fate.kind === 'ack') this.context.settlement.ackSoon(held);
+      else unsettled.push(this.#settle(held, (one) => this.#failed(one, fate)));
     }
     if (unsettled.length > 0) await Promise.all(unsettled);
   }
 
-  /** Settles a message whose handler has thrown, or which does not fit the schema. */
-  #failed(held: Held, outcome: HandlerOutcome): Promise<boolean> | boolean {
-    const { settlement } = this.context;
+  #fate(held: Held, outcome: HandlerOutcome): MessageFate {
+    const { retry, observer } = this.plan;
     const failures = held.received.failureCount + 1;
-    const fate = messageFate(outcome, { failures, retry: this.plan.retry, closed: this.#state === 'closed' });
+    return messageFate(outcome, { failures, retry, closed: this.#state === 'closed', observer });
+  }
+
+  /** Settles a message whose handler has thrown, or which does not fit the schema. */
+  #failed(held: Held, fate: Exclude<MessageFate, { kind: 'ack' }>): Promise<boolean> | boolean {
+    const { settlement } = this.context;
     switch (fate.kind) {
-      case 'ack':
-        return settlement.ack(held);
       case 'release':
         return settlement.giveBack(held);
       case 'retry':

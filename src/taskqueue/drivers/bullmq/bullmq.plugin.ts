@@ -82,7 +82,7 @@ export class BullMQPlugin extends TaskQueuePlugin {
 
   override async registerTasks(module: string | URL): Promise<string[]> {
     const { threads } = this.#open('registerTasks');
-    const tasks = await moduleRegistrations(module, threads, this.source('registerTasks'));
+    const tasks = await moduleRegistrations(module, threads, this.source('registerTasks'), this.runObserver);
     // It may have been shut down in the meantime.
     await this.#open('registerTasks').work.register(tasks);
     return tasks.map(({ name }) => name);
@@ -90,7 +90,8 @@ export class BullMQPlugin extends TaskQueuePlugin {
 
   override async registerTask(name: string, handler: TaskHandler, options: TaskOptions = {}): Promise<void> {
     const { work, inProcess } = this.#open('registerTask');
-    await work.register([handlerRegistration(name, handler, options, inProcess, this.source('registerTask'))]);
+    const source = this.source('registerTask');
+    await work.register([handlerRegistration(name, handler, options, inProcess, source, this.runObserver)]);
   }
 
   override async submitTask(name: string, options: SubmitOptions = {}): Promise<string> {

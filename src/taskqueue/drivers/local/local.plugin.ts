@@ -65,7 +65,7 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
 
   override async registerTasks(module: string | URL): Promise<string[]> {
     const { threads } = this.#open('registerTasks');
-    const tasks = await moduleRegistrations(module, threads, this.source('registerTasks'));
+    const tasks = await moduleRegistrations(module, threads, this.source('registerTasks'), this.runObserver);
     // It may have been shut down in the meantime.
     this.#open('registerTasks').scheduler.register(tasks);
     return tasks.map(({ name }) => name);
@@ -73,7 +73,8 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
 
   override async registerTask(name: string, handler: TaskHandler, options: TaskOptions = {}): Promise<void> {
     const { scheduler, inProcess } = this.#open('registerTask');
-    scheduler.register([handlerRegistration(name, handler, options, inProcess, this.source('registerTask'))]);
+    const source = this.source('registerTask');
+    scheduler.register([handlerRegistration(name, handler, options, inProcess, source, this.runObserver)]);
   }
 
   override async submitTask(name: string, options: SubmitOptions = {}): Promise<string> {
