@@ -36,6 +36,12 @@ from celery.backends.redis import RedisBackend
 from celery.utils.log import get_logger
 from celery.worker.request import Request
 
+try:
+    from hub_tracing import TracedTask
+except ImportError:
+    # Copied without the file beside it: tasks run outside of any trace.
+    TracedTask = Task
+
 __all__ = ["HubTask", "Json", "WorkerLost", "configure"]
 
 _T = TypeVar("_T")
@@ -97,7 +103,7 @@ class _HubRequest(Request):  # type: ignore[misc]  # Celery has no types
         self.task.signature_from_request(context, retries=context.retries).apply_async()
 
 
-class HubTask(Task):  # type: ignore[misc]  # Celery has no types
+class HubTask(TracedTask):  # type: ignore[misc]  # Celery has no types
     """A task that a hub can follow: it counts attempts, reports progress, and survives the loss of its worker.
 
     * A task whose worker process dies runs again (``acks_late``, ``reject_on_worker_lost``), at most ``max_losses``
