@@ -46,6 +46,11 @@ export interface MetricDefinition<Label extends string = string> {
 
 /** Where telemetry goes. `nestjs-experiment-hub/telemetry` brings one for OpenTelemetry and Prometheus. */
 export interface TelemetrySink {
+  /**
+   * URL of a module that threads load, whose `within(headers, work)` calls `work` with the context that headers carry.
+   * Default: threads know of no context.
+   */
+  readonly threadContext?: string | undefined;
   /** Calls `work` at once as a span, whose context is active in it, and passes its outcome on. */
   span<T>(start: SpanStart, work: (span: ActiveSpan) => Promise<T> | T): Promise<T>;
   /** The headers with the active context; the same object when there is none, or when they carry one already. */
@@ -83,6 +88,11 @@ export class Telemetry {
       throw new HubError('ALREADY_EXISTS', 'this application has telemetry already: import its module once.');
     }
     this.#sink = sink;
+  }
+
+  /** See {@link TelemetrySink.threadContext}. */
+  get threadContext(): string | undefined {
+    return this.#sink?.threadContext;
   }
 
   /** See {@link TelemetrySink.span}. */

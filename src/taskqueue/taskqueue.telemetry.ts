@@ -74,6 +74,10 @@ export class TaskTelemetry implements TaskRunObserver {
     this.#driver = driver;
   }
 
+  get threadContext(): string | undefined {
+    return this.telemetry.threadContext;
+  }
+
   span(operation: 'send' | 'process', task: string | undefined, attributes: SpanAttributes): SpanStart {
     return {
       name: task === undefined ? operation : `${operation} ${task}`,

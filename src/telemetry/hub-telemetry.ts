@@ -11,6 +11,7 @@ import type { MetricsRegistry } from './telemetry.options.js';
 
 /** What traces. @internal */
 export interface TracingPart extends Omit<TelemetrySink, 'report'> {
+  readonly threadContext: string;
   within<T>(headers: JsonObject, work: () => T): T;
 }
 
@@ -54,6 +55,11 @@ export class HubTelemetry implements TelemetrySink {
    */
   within<T>(headers: JsonObject, work: () => T): T {
     return this.#tracing === undefined ? work() : this.#tracing.within(headers, work);
+  }
+
+  /** @internal */
+  get threadContext(): string | undefined {
+    return this.#tracing?.threadContext;
   }
 
   /** @internal */

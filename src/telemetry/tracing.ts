@@ -21,6 +21,12 @@ const HEADERS: TextMapGetter<JsonObject> = {
 
 /** Spans and contexts by the OpenTelemetry API, with whatever SDK and propagators the application has registered. */
 export class Tracing implements TracingPart {
+  // A sibling of this file with the same extension: `.ts` among the sources, `.js` in what is built.
+  readonly threadContext = new URL(
+    `./thread-context${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`,
+    import.meta.url,
+  ).href;
+
   /** @param redact removes secrets from what spans say of errors */
   constructor(
     private readonly api: OpenTelemetryApi,

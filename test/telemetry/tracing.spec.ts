@@ -234,6 +234,18 @@ describe('tracing', () => {
     expect(batch.attributes['messaging.batch.message_count']).toBe(2);
   });
 
+  it('runs tasks of modules in their context, also in threads', async () => {
+    const tasks = app.get(TaskQueuePlugin);
+    await tasks.registerTasks(new URL('./thread-tasks.ts', import.meta.url));
+    const taskId = await tasks.submitTask('thread.where', { headers: { own: 1 } });
+    const seen = await tasks.getResult(taskId);
+    const [submit, run] = [spans.one('send thread.where'), spans.one('process thread.where')];
+    expect(run.parentSpanContext?.spanId).toBe(idOf(submit));
+    expect(traceOf(run)).toBe(traceOf(submit));
+    const traceparent = `00-${traceOf(run)}-${idOf(run)}-01`;
+    expect(seen).toEqual({ active: { traceId: traceOf(run), spanId: idOf(run) }, headers: { own: 1, traceparent } });
+  });
+
   it('traces calls of backends within a span only', async () => {
     const tasks = app.get(TaskQueuePlugin);
     await tasks.getStatus('unknown');

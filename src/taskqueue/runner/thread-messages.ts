@@ -11,7 +11,10 @@ export interface TaskModule {
 }
 
 /** The part of a task that goes into a thread. */
-export type ThreadTask = Omit<RunnableTask, 'timeLimit'>;
+export interface ThreadTask extends Omit<RunnableTask, 'timeLimit'> {
+  /** See `TaskRunObserver.threadContext`. */
+  context?: string | undefined;
+}
 
 /** What a task module offers. */
 export interface ListedTask {

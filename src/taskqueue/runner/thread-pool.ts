@@ -23,7 +23,8 @@ export class ThreadPool implements TaskRunner {
   constructor(private readonly source: HubErrorOptions) {}
 
   run(task: RunnableTask, registration: TaskRegistration, hooks: RunHooks): RunHandle {
-    const { module } = registration as ModuleRegistration;
+    const { module, observer } = registration as ModuleRegistration;
+    const context = observer?.threadContext;
     const { taskId, name, args, kwargs, headers, attempt } = task;
     let thread: WorkerThread;
     try {
@@ -36,7 +37,11 @@ export class ThreadPool implements TaskRunner {
     }
     let killed = false;
     const outcome = thread
-      .run(module, { taskId, name, args, kwargs, headers, attempt }, hooks)
+      .run(
+        module,
+        { taskId, name, args, kwargs, headers, attempt, ...(context === undefined ? {} : { context }) },
+        hooks,
+      )
       .then((result): RunOutcome => (killed && result.kind === 'lost' ? { kind: 'killed' } : result))
       .finally(() => this.#release(thread));
     return {

@@ -6,6 +6,7 @@ import type { TaskContext, TaskHandler } from '../taskqueue.types.js';
 import type { FromThread, TaskModule, ThreadTask, ToThread } from './thread-messages.js';
 import { handlerOf, listTasks, taskDefinitions } from './task-definitions.js';
 import type { RunOutcome } from './run-outcome.js';
+import type { ThreadContext } from './task-run-observer.js';
 
 /** The job of this thread: one at a time. */
 interface Job {
@@ -51,8 +52,9 @@ async function run(number: number, module: TaskModule, task: ThreadTask): Promis
 async function outcomeOf(job: Job, module: TaskModule, task: ThreadTask): Promise<RunOutcome> {
   const pending: Promise<void>[] = [];
   let over = false;
+  const { context: threadContext, ...own } = task;
   const context: TaskContext = {
-    ...task,
+    ...own,
     signal: job.controller.signal,
     progress(data: JsonValue) {
       const stored = over ? Promise.reject(ended(task)) : report(job, task, data);
@@ -64,7 +66,10 @@ async function outcomeOf(job: Job, module: TaskModule, task: ThreadTask): Promis
   };
   try {
     const handler: TaskHandler = handlerOf(await load(module), task.name);
-    const result = await handler(context);
+    const run = (): unknown => handler(context);
+    const result = await (threadContext === undefined
+      ? run()
+      : (await loadContext(threadContext)).within(task.headers, run));
     return { kind: 'result', json: toJson(result ?? null, `the result of task "${task.name}"`) };
   } catch (error) {
     return { kind: 'error', error: taskErrorOf(error) };
@@ -95,6 +100,10 @@ async function list(number: number, module: TaskModule): Promise<void> {
     const message = known ? error.message : `the task module ${module.url} cannot be loaded: ${errorMessage(error)}`;
     send({ type: 'unlisted', job: number, error: { code: known ? error.code : 'INVALID_ARGUMENT', message } });
   }
+}
+
+async function loadContext(url: string): Promise<ThreadContext> {
+  return (await import(url)) as ThreadContext;
 }
 
 async function load(module: TaskModule): Promise<Record<string, unknown>> {
