@@ -92,23 +92,28 @@ describe('what is published', () => {
     expect(optionalAmong(loaded)).toEqual([]);
   });
 
+  it('loads none with the telemetry, until it is asked for', async () => {
+    const code = (options: string): string =>
+      `const { HubTelemetryModule } = await import('nestjs-experiment-hub/telemetry');
+       const { NestFactory } = await import('@nestjs/core');
+       const module = HubTelemetryModule.forRoot(${options});
+       await (await NestFactory.createApplicationContext(module, { logger: false })).close();`;
+    expect(optionalAmong(await loadedBy(code('{}')))).toEqual([]);
+    expect(optionalAmong(await loadedBy(code('{ tracing: true }')))).toEqual(['@opentelemetry/api']);
+    // prom-client brings the API for its exemplars.
+    expect(optionalAmong(await loadedBy(code('{ metrics: true }')))).toContain('prom-client');
+  });
+
+  it('names no optional package in the types of the telemetry', () => {
+    expect(namedIn('telemetry/index.d.ts').named).toEqual([]);
+  });
+
   it('sees an optional package when one is loaded', async () => {
     expect(optionalAmong(await loadedBy("await import('libsql');"))).toEqual(['libsql']);
   });
 
   it('names no optional package in the types of the root', () => {
-    const seen = new Set<string>();
-    const named: string[] = [];
-    const visit = (file: string): void => {
-      if (seen.has(file)) return;
-      seen.add(file);
-      const text = readFileSync(file, 'utf8');
-      for (const [, specifier = ''] of text.matchAll(/(?:from|import\()\s*['"]([^'"]+)['"]/g)) {
-        if (specifier.startsWith('.')) visit(join(file, '..', specifier.replace(/\.js$/, '.d.ts')));
-        else if (OPTIONAL.includes(specifier)) named.push(`${file}: ${specifier}`);
-      }
-    };
-    visit(join(root, 'dist', 'index.d.ts'));
+    const { seen, named } = namedIn('index.d.ts');
     expect(seen.size).toBeGreaterThan(20);
     expect(named).toEqual([]);
   });
@@ -119,6 +124,23 @@ describe('what is committed', () => {
     expect(readFileSync(join(root, 'package-lock.json'), 'utf8')).not.toMatch(/"resolved": "https?:/);
   });
 });
+
+/** The declarations that those of a file in `dist` reach, and the optional packages that they name. */
+function namedIn(file: string): { seen: Set<string>; named: string[] } {
+  const seen = new Set<string>();
+  const named: string[] = [];
+  const visit = (path: string): void => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    const text = readFileSync(path, 'utf8');
+    for (const [, specifier = ''] of text.matchAll(/(?:from|import\()\s*['"]([^'"]+)['"]/g)) {
+      if (specifier.startsWith('.')) visit(join(path, '..', specifier.replace(/\.js$/, '.d.ts')));
+      else if (OPTIONAL.includes(specifier)) named.push(`${path}: ${specifier}`);
+    }
+  };
+  visit(join(root, 'dist', file));
+  return { seen, named };
+}
 
 /** The URLs and paths of all modules that a fresh Node process loads for `code`. */
 async function loadedBy(code: string): Promise<string[]> {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Injectable, Module, type CanActivate, type INestApplication, type Type } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
@@ -188,6 +190,14 @@ describe('metrics', () => {
     for (const { name, type, help } of HUB_METRICS) {
       expect(text).toContain(`# HELP experiment_hub_${name} ${help}\n# TYPE experiment_hub_${name} ${kinds[type]}\n`);
     }
+  });
+
+  it('are those of the documentation', () => {
+    const path = fileURLToPath(new URL('../../docs/observability.md', import.meta.url));
+    const rows = readFileSync(path, 'utf8').matchAll(/^\| `(\w+)` +\| (\w+) +\| ((?:`\w+` ?)+)/gm);
+    const told = [...rows].map(([, name, type, labels = '']) => [name, type, labels.match(/\w+/g)]);
+    const real = HUB_METRICS.map(({ name, type, labels }) => [name, type === 'upDown' ? 'gauge' : type, [...labels]]);
+    expect(told).toEqual(real);
   });
 
   it('keep their labels few', async () => {

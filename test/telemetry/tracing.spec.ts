@@ -6,9 +6,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../src/core/contract.js';
 import {
   DataStreamPlugin,
+  ExperimentHub,
   Experiments,
   MLOpsPlugin,
   OnData,
+  Redactor,
   RejectMessage,
   Task,
   TaskQueuePlugin,
@@ -16,6 +18,7 @@ import {
   type TaskContext,
   type Training,
 } from '../../src/index.js';
+import { LocalTaskQueuePlugin } from '../../src/taskqueue/drivers/local/local.plugin.js';
 import { HubTelemetry, HubTelemetryModule } from '../../src/telemetry/index.js';
 import { HubTestingModule } from '../../src/testing/index.js';
 import { facts, idOf, RecordedSpans, traceOf } from './recorded-spans.js';
@@ -190,6 +193,20 @@ describe('tracing', () => {
     expect(failed.attributes['error.type']).toBe('error');
     await expect(stream.sendData('nowhere', 1)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(spans.one('send nowhere').attributes['error.type']).toBe('NOT_FOUND');
+  });
+
+  it('says no secret', async () => {
+    const secret = 'canary-5e1f';
+    const plugin = new LocalTaskQueuePlugin({ dataDir: ':memory:' });
+    await app.get(ExperimentHub).registerPlugin(plugin, { name: 'secretive', redactor: new Redactor([secret]) });
+    await plugin.registerTask('leak', () => {
+      throw new Error(`cannot log in with ${secret} at amqp://user:${secret}@host`);
+    });
+    await expect(plugin.getResult(await plugin.submitTask('leak'))).rejects.toMatchObject({ code: 'TASK_FAILED' });
+    await eventually(() => spans.names().includes('process leak'), 'the task has run', 30_000);
+    const { status, attributes, events } = spans.one('process leak');
+    expect(status.message).toBe('cannot log in with [redacted] at amqp://[redacted]@host');
+    expect(JSON.stringify([attributes, events])).not.toContain(secret);
   });
 
   it('keeps the context that a sender gave, and needs none', async () => {
