@@ -1,6 +1,7 @@
 export * from './errors.js';
 export type { JsonObject, JsonValue } from './json.js';
 export type { AppValue, GetProvider } from './app-value.js';
+export type { ObservedCalls } from './observed-calls.js';
 export { HubPlugin, type PluginHealth, type PluginPhase } from './plugin.js';
 export type { PluginOfType, PluginTypeName, PluginTypes } from './plugin-types.js';
 /** The Joi of this package, for drivers' schemas: Joi cannot mix schemas of different versions. */

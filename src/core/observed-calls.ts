@@ -32,8 +32,8 @@ export function putAround<Target extends object>(target: Target, around: Around<
 /** Tells of the calls of one plugin: how many are under way, how long they took, how they ended, and their spans. */
 export class ObservedCalls {
   constructor(
-    private readonly telemetry: Telemetry,
-    private readonly labels: PluginLabels,
+    readonly telemetry: Telemetry,
+    readonly labels: PluginLabels,
   ) {}
 
   /**

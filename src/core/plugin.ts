@@ -69,13 +69,11 @@ export abstract class HubPlugin<Supports extends object = object> {
   }
 
   /**
-   * Tells `telemetry` of every call from now on. The hub calls it once, and only when there is telemetry; a plugin type
-   * adds what it tells of its own methods.
+   * Tells `telemetry` of every call from now on. The hub calls it once, and only when there is telemetry.
    * @param labels of the metrics
-   * @returns what the plugin type tells its calls to
    * @internal
    */
-  observe(telemetry: Telemetry, labels: PluginLabels): ObservedCalls {
+  observe(telemetry: Telemetry, labels: PluginLabels): void {
     putAround<HubPlugin>(this, {
       healthCheck: async (next, timeoutMs) => {
         const began = performance.now();
@@ -85,7 +83,7 @@ export abstract class HubPlugin<Supports extends object = object> {
         return health;
       },
     });
-    return new ObservedCalls(telemetry, labels);
+    this.onObserve(new ObservedCalls(telemetry, labels));
   }
 
   /**
@@ -164,6 +162,11 @@ export abstract class HubPlugin<Supports extends object = object> {
    * with `details.ready: true` says that the plugin takes calls all the same: see {@link PluginHealth.ready}.
    */
   protected abstract onHealthCheck(signal: AbortSignal): Promise<JsonObject>;
+
+  /**
+   * Puts `calls` around the methods of the plugin type: `calls.putAround(this, ['train'])`. Default: nothing is told of them.
+   */
+  protected onObserve(_calls: ObservedCalls): void {}
 
   /** Throws `CLOSED` (or `UNAVAILABLE`, when opening has failed) unless the plugin is open. */
   protected ensureOpen(operation: string): void {

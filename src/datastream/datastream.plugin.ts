@@ -1,8 +1,6 @@
 import type { ObservedCalls } from '../core/observed-calls.js';
 import { HubPlugin } from '../core/plugin.js';
-import type { PluginLabels } from '../core/plugin.metrics.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
-import type { Telemetry } from '../core/telemetry.js';
 import { observeStream } from './datastream.telemetry.js';
 import type {
   DataBatchHandler,
@@ -43,11 +41,8 @@ declare module '../core/plugin-types.js' {
 export abstract class DataStreamPlugin extends HubPlugin<DataStreamSupports> {
   override readonly pluginType = 'datastream';
 
-  /** @internal */
-  override observe(telemetry: Telemetry, labels: PluginLabels): ObservedCalls {
-    const calls = super.observe(telemetry, labels);
-    observeStream(this, telemetry, labels, calls);
-    return calls;
+  protected override onObserve(calls: ObservedCalls): void {
+    observeStream(this, calls);
   }
 
   /** The same as `initialize()`. */

@@ -32,13 +32,8 @@ const OUTCOMES: Readonly<Record<MessageFate['kind'], string>> = {
  * the context of its `send` span, or the one that its sender gave it; its handler runs within a `process` span below that
  * one, and a batch is linked to the contexts of its messages.
  */
-export function observeStream(
-  stream: DataStreamPlugin,
-  telemetry: Telemetry,
-  { name, driver }: PluginLabels,
-  calls: ObservedCalls,
-): void {
-  const told = new MessageTelemetry(telemetry, name, driver);
+export function observeStream(stream: DataStreamPlugin, calls: ObservedCalls): void {
+  const told = new MessageTelemetry(calls.telemetry, calls.labels);
   calls.putAround(stream, PLAIN);
   putAround<DataStreamPlugin>(stream, {
     sendData: async (next, queue, payload, options) => {
@@ -101,18 +96,23 @@ const KINDS = { send: 'producer', receive: 'client', process: 'consumer' } as co
 
 /** What is told of the messages of one plugin. */
 class MessageTelemetry {
+  readonly #name: string;
+  readonly #driver: string;
+
   constructor(
     private readonly telemetry: Telemetry,
-    private readonly name: string,
-    private readonly driver: string,
-  ) {}
+    { name, driver }: PluginLabels,
+  ) {
+    this.#name = name;
+    this.#driver = driver;
+  }
 
   span(operation: keyof typeof KINDS, queue: string, attributes: SpanAttributes = {}): SpanStart {
     return {
       name: `${operation} ${queue}`,
       kind: KINDS[operation],
       attributes: {
-        'messaging.system': this.driver,
+        'messaging.system': this.#driver,
         'messaging.operation.name': operation,
         'messaging.operation.type': operation,
         'messaging.destination.name': queue,
@@ -191,6 +191,6 @@ class MessageTelemetry {
   }
 
   #labels(queue: string): Record<'name' | 'driver' | 'queue', string> {
-    return { name: this.name, driver: this.driver, queue };
+    return { name: this.#name, driver: this.#driver, queue };
   }
 }

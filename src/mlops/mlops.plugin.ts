@@ -3,8 +3,6 @@ import { HubError } from '../core/errors.js';
 import { toJson } from '../core/json.js';
 import type { ObservedCalls } from '../core/observed-calls.js';
 import { HubPlugin } from '../core/plugin.js';
-import type { PluginLabels } from '../core/plugin.metrics.js';
-import type { Telemetry } from '../core/telemetry.js';
 import type {
   ArtifactInfo,
   CreateExperimentOptions,
@@ -53,11 +51,8 @@ declare module '../core/plugin-types.js' {
 export abstract class MLOpsPlugin extends HubPlugin<MLOpsSupports> {
   override readonly pluginType = 'mlops';
 
-  /** @internal */
-  override observe(telemetry: Telemetry, labels: PluginLabels): ObservedCalls {
-    const calls = super.observe(telemetry, labels);
+  protected override onObserve(calls: ObservedCalls): void {
     observeMLOps(this, calls);
-    return calls;
   }
 
   /**

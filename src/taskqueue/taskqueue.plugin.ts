@@ -1,8 +1,6 @@
 import type { JsonValue } from '../core/json.js';
 import type { ObservedCalls } from '../core/observed-calls.js';
 import { HubPlugin } from '../core/plugin.js';
-import type { PluginLabels } from '../core/plugin.metrics.js';
-import type { Telemetry } from '../core/telemetry.js';
 import type { TaskRunObserver } from './runner/task-run-observer.js';
 import { TaskHandle } from './task-handle.js';
 import { observeTasks } from './taskqueue.telemetry.js';
@@ -40,11 +38,8 @@ export abstract class TaskQueuePlugin extends HubPlugin<TaskQueueSupports> {
   override readonly pluginType = 'taskqueue';
   #runObserver: TaskRunObserver | undefined;
 
-  /** @internal */
-  override observe(telemetry: Telemetry, labels: PluginLabels): ObservedCalls {
-    const calls = super.observe(telemetry, labels);
-    this.#runObserver = observeTasks(this, telemetry, labels, calls);
-    return calls;
+  protected override onObserve(calls: ObservedCalls): void {
+    this.#runObserver = observeTasks(this, calls);
   }
 
   /**

@@ -15,13 +15,8 @@ const PLAIN = ['getStatus', 'cancel', 'workers', 'ping'] as const satisfies read
  * Tells of the calls of a TaskQueue plugin. A task carries the context of the span that submitted it, as a message does:
  * see `observeStream`.
  */
-export function observeTasks(
-  tasks: TaskQueuePlugin,
-  telemetry: Telemetry,
-  labels: PluginLabels,
-  calls: ObservedCalls,
-): TaskRunObserver {
-  const told = new TaskTelemetry(telemetry, labels);
+export function observeTasks(tasks: TaskQueuePlugin, calls: ObservedCalls): TaskRunObserver {
+  const told = new TaskTelemetry(calls.telemetry, calls.labels);
   calls.putAround(tasks, PLAIN);
   calls.putAroundSteps(tasks, ['progress']);
   putAround<TaskQueuePlugin>(tasks, {

@@ -53,6 +53,8 @@ const UNTOUCHED = new Set([
   'shutdown',
   'healthCheck',
   'hideSecrets',
+  'observe',
+  'onObserve',
   'ensureOpen',
   'error',
   'unsupported',
