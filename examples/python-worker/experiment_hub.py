@@ -40,7 +40,7 @@ try:
     from hub_tracing import TracedTask
 except ImportError:
     # Copied without the file beside it: tasks run outside of any trace.
-    TracedTask = Task
+    TracedTask = Task  # type: ignore[misc]
 
 __all__ = ["HubTask", "Json", "WorkerLost", "configure"]
 
@@ -103,7 +103,7 @@ class _HubRequest(Request):  # type: ignore[misc]  # Celery has no types
         self.task.signature_from_request(context, retries=context.retries).apply_async()
 
 
-class HubTask(TracedTask):  # type: ignore[misc]  # Celery has no types
+class HubTask(TracedTask):
     """A task that a hub can follow: it counts attempts, reports progress, and survives the loss of its worker.
 
     * A task whose worker process dies runs again (``acks_late``, ``reject_on_worker_lost``), at most ``max_losses``
