@@ -108,8 +108,8 @@ describe('taskMessage', () => {
 
   it('carries what comes after, and what belongs together', () => {
     const next = { task: 'b', args: [], kwargs: {}, options: { task_id: 'two' }, subtask_type: null, immutable: false };
-    const { headers, body } = made({}, { embed: { chain: [next] }, group: { id: 'g', index: 3 }, rootId: 'r' });
-    expect(headers).toMatchObject({ group: 'g', group_index: 3, root_id: 'r', parent_id: null });
+    const { headers, body } = made({}, { embed: { chain: [next] }, group: { id: 'g', index: 3 } });
+    expect(headers).toMatchObject({ group: 'g', group_index: 3, root_id: 'one', parent_id: null });
     expect(JSON.parse(body)).toEqual([[], {}, { callbacks: null, errbacks: null, chain: [next], chord: null }]);
   });
 });

@@ -45,8 +45,6 @@ export interface TaskMessageExtras {
   ignoreResult?: boolean;
   /** Of a group. */
   group?: { id: string; index: number };
-  /** First task of what this one belongs to. Default: itself. */
-  rootId?: string;
 }
 
 /** What all messages of a plugin have in common. */
@@ -91,7 +89,8 @@ export function taskMessage(
     retries: 0,
     // Hard, then soft; in seconds.
     timelimit: [seconds(timeLimit), seconds(extras.softTimeLimit ?? null)],
-    root_id: extras.rootId ?? taskId,
+    // It is the first of what it belongs to; workers give their ids to what they submit.
+    root_id: taskId,
     parent_id: null,
     argsrepr: style.showArguments ? beginning(args) : '(hidden)',
     kwargsrepr: style.showArguments ? beginning(kwargs) : '{hidden}',
