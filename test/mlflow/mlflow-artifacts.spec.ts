@@ -5,34 +5,15 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
-import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { collect, rejectsWith } from '../../src/core/contract.js';
-import { checkServerPath } from '../../src/mlops/drivers/mlflow/artifacts/artifact-names.js';
 import { ArtifactsApi } from '../../src/mlops/drivers/mlflow/artifacts/artifacts.api.js';
 import { HttpTransport } from '../../src/mlops/drivers/mlflow/client/mlflow.transport.js';
-import { checkArtifactPath } from '../../src/mlops/mlops.validation.js';
 import { MLflowServer } from '../support/mlflow-server.js';
-import { python, runPython, skipReason } from './mlflow-python.js';
+import { python, skipReason } from './mlflow-python.js';
+import { pseudoRandom } from './pseudo-random.js';
 
 const MIB = 1024 * 1024;
-
-/** `size` bytes that no two places of have in common, one MiB at a time, and their checksum once they are read. */
-function pseudoRandom(size: number): { stream: Readable; sha256: () => string } {
-  const block = randomBytes(MIB);
-  const hash = createHash('sha256');
-  const stream = Readable.from(
-    (function* () {
-      for (let sent = 0; sent < size; sent += MIB) {
-        block.writeUInt32BE(sent / MIB, 0);
-        const chunk = Buffer.from(block.subarray(0, Math.min(MIB, size - sent)));
-        hash.update(chunk);
-        yield chunk;
-      }
-    })(),
-  );
-  return { stream, sha256: () => hash.digest('hex') };
-}
 
 /** Greatest growth of the process's memory while `work` runs, in MiB. */
 async function memoryDuring(work: () => Promise<unknown>): Promise<number> {
@@ -155,34 +136,6 @@ describe.skipIf(python === undefined)(`artifacts on a real MLflow server${skipRe
       await rejectsWith(() => api.delete(run, path), 'INVALID_ARGUMENT');
     }
     expect(await paths()).toEqual([]);
-  });
-
-  it('which names those are is what MLflow itself does', { timeout: 60_000 }, async () => {
-    const unit = fc.constantFrom(...Array.from('aZ01/?%#;:+ .&=~@[]ü💾'), ...['%41', '%25', '%c3', 'file:', 'http://']);
-    const sample = fc.sample(fc.string({ unit, minLength: 1, maxLength: 12 }), 5_000).filter((path) => {
-      try {
-        return checkArtifactPath(path).length > 0;
-      } catch {
-        return false;
-      }
-    });
-    const input = join(folder, 'names.json');
-    const cases = sample.flatMap((path) => [[[], path] as const, [['1', 'run', 'artifacts'], path] as const]);
-    await writeFile(input, JSON.stringify(cases.map(([prefix, path]) => [...prefix, path].join('/'))));
-    const kept = JSON.parse(await runPython('kept_names.py', input)) as boolean[];
-    expect(kept.filter(Boolean).length).toBeGreaterThan(1_000);
-    expect(kept.filter((one) => !one).length).toBeGreaterThan(1_000);
-    // One that it would not keep never passes. A few that it would keep are refused: what begins as a URI in lower case,
-    // and encoded control characters, which it decodes and encodes again.
-    const wrong = cases.filter(([prefix, path], index) => {
-      try {
-        checkServerPath(prefix, path);
-        return kept[index] === false;
-      } catch {
-        return kept[index] === true && prefix.length > 0 && !/%([01][\da-f]|7f)/i.test(path);
-      }
-    });
-    expect(wrong).toEqual([]);
   });
 
   it('an upload that is cut or whose content fails leaves nothing, and the old file', async () => {
