@@ -1,6 +1,7 @@
 import { HubError } from '../../src/core/errors.js';
 import type { TaskQueuePlugin } from '../../src/taskqueue/taskqueue.plugin.js';
 import type { SubmitOptions, TaskProgress } from '../../src/taskqueue/taskqueue.types.js';
+import { changeSubmit } from './change-submit.js';
 import { forgive, replace, type Mutant } from './mutant.js';
 
 /** Mutants of results, retries, progress, cancelling and registering. */
@@ -133,16 +134,6 @@ export const runningMutants: Mutant<TaskQueuePlugin>[] = [
     mutate: (plugin) => replace(plugin, 'drain', (original) => async () => void original()),
   },
 ];
-
-function changeSubmit(plugin: TaskQueuePlugin, change: (options: SubmitOptions) => SubmitOptions): void {
-  replace(
-    plugin,
-    'submitTask',
-    (original) =>
-      (name, options = {}) =>
-        original(name, change(options)),
-  );
-}
 
 function changeRetry(plugin: TaskQueuePlugin, retry: SubmitOptions['retry']): void {
   changeSubmit(plugin, (options) =>

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
-import { FINAL_TASK_STATES, type SubmitOptions } from '../../src/taskqueue/taskqueue.types.js';
+import { FINAL_TASK_STATES } from '../../src/taskqueue/taskqueue.types.js';
 import type { TaskQueuePlugin } from '../../src/taskqueue/taskqueue.plugin.js';
+import { changeSubmit } from './change-submit.js';
 import { replace, type Mutant } from './mutant.js';
 
 /** Mutants of submitting, of when tasks start, and of what a restart keeps. */
@@ -152,16 +153,6 @@ export const submitMutants: Mutant<TaskQueuePlugin>[] = [
       }),
   },
 ];
-
-function changeSubmit(plugin: TaskQueuePlugin, change: (options: SubmitOptions) => SubmitOptions): void {
-  replace(
-    plugin,
-    'submitTask',
-    (original) =>
-      (name, options = {}) =>
-        original(name, change(options)),
-  );
-}
 
 function forget(plugin: TaskQueuePlugin, { dataDir }: { dataDir: string }): void {
   replace(plugin, 'initialize', (original) => async () => {

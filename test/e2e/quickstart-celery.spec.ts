@@ -1,28 +1,17 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Replay } from '../../examples/quickstart/weather.service.js';
 import { LocalMLOpsPlugin } from '../../src/mlops/drivers/local/local.plugin.js';
 import { CeleryWorker } from '../support/celery-worker.js';
 import { neededService } from '../support/needed-service.js';
 import { RabbitVhost } from '../support/rabbit-vhost.js';
 import { RedisServer } from '../support/redis-server.js';
-import { run } from '../support/run-command.js';
-
-interface Figures extends Replay {
-  health: { details: Record<string, { status: string }> };
-}
+import { expectMainJobDone, runQuickstart, TIMEOUT, type Figures } from './quickstart-run.js';
 
 const [python, rabbitmq, redis] = [neededService('python'), neededService('rabbitmq'), neededService('redis')];
 const isMissing = python.missing || rabbitmq.missing || redis.missing;
-const TIMEOUT = 180_000;
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const tsx = createRequire(import.meta.url).resolve('tsx/cli');
 
-// The package is imported by its own name, so this needs a build, as `npm run demo` and `npm test` make one.
 describe.skipIf(isMissing)(`examples/quickstart on Celery${python.note}${rabbitmq.note}${redis.note}`, () => {
   let folder: string;
   let vhost: RabbitVhost;
@@ -39,19 +28,11 @@ describe.skipIf(isMissing)(`examples/quickstart on Celery${python.note}${rabbitm
     const addresses = { CELERY_BROKER_URL: vhost.url, CELERY_RESULT_BACKEND: `${results.url}/0` };
     const { address } = python;
     worker = await CeleryWorker.start({ python: address, broker: '', backend: '', app: 'app', env: addresses });
-    const json = join(folder, 'figures.json');
-    output = await run(process.execPath, [tsx, 'examples/quickstart/demo.ts', '--json', json], {
-      timeout: TIMEOUT,
-      env: {
-        ...process.env,
-        ...addresses,
-        HUB_CONFIG_PATH: 'config/hub_config.celery.yaml',
-        HUB_DATA_DIR: join(folder, 'data'),
-      },
-      // As npm does: tsx takes the decorator setting from the tsconfig.json there.
-      cwd: root,
-    });
-    figures = JSON.parse(await readFile(json, 'utf8')) as Figures;
+    ({ output, figures } = await runQuickstart(folder, [], {
+      ...addresses,
+      HUB_CONFIG_PATH: 'config/hub_config.celery.yaml',
+      HUB_DATA_DIR: join(folder, 'data'),
+    }));
   }, TIMEOUT);
 
   afterAll(async () => {
@@ -62,14 +43,7 @@ describe.skipIf(isMissing)(`examples/quickstart on Celery${python.note}${rabbitm
   });
 
   it('predicts every row, and retrains to something better, by configuration alone', () => {
-    const { versions, health, ...totals } = figures;
-    expect(totals).toMatchObject({ experiment: 'weather', rowsIn: 1_095, rowsOut: 1_095, lost: 0 });
-    expect(versions[0]).toMatchObject({ version: '1', trainedUntil: '2012-12-31', promoted: true });
-    const later = versions.slice(1);
-    expect(later.filter(({ promoted }) => promoted).length).toBeGreaterThan(0);
-    expect(later.filter(({ promoted }) => !promoted).length).toBeGreaterThan(0);
-    expect(totals.accuracyRetrained).toBeGreaterThan(totals.accuracyFrozen);
-    expect(Object.values(health.details).map(({ status }) => status)).toEqual(['up', 'up', 'up', 'up']);
+    expectMainJobDone(figures);
     expect(output).not.toMatch(/WARN|ERROR/);
   });
 

@@ -1,8 +1,6 @@
-import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LocalMLOpsPlugin } from '../../src/mlops/drivers/local/local.plugin.js';
 import { dumpStore } from '../mlflow/dump-store.js';
@@ -11,28 +9,10 @@ import { BullMQRoom } from '../support/bullmq-room.js';
 import { MLflowServer } from '../support/mlflow-server.js';
 import { neededService } from '../support/needed-service.js';
 import { RabbitVhost } from '../support/rabbit-vhost.js';
-import { run } from '../support/run-command.js';
-
-interface Figures {
-  experiment: string;
-  rowsIn: number;
-  rowsOut: number;
-  lost: number;
-  versions: { version: string; trainedUntil: string; accuracy: number; promoted: boolean }[];
-  accuracyFrozen: number;
-  accuracyRetrained: number;
-  health: { status: string; details: Record<string, { status: string }> };
-  store: string;
-}
+import { expectMainJobDone, runQuickstart, TIMEOUT, type Figures, type QuickstartRun } from './quickstart-run.js';
 
 const rabbit = neededService('rabbitmq');
 const redis = neededService('redis');
-const TIMEOUT = 180_000;
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const demo = join(root, 'examples/quickstart/demo.ts');
-const tsx = createRequire(import.meta.url).resolve('tsx/cli');
-
-// The package is imported by its own name, so this needs a build, as `npm run demo` and `npm test` make one.
 describe('examples/quickstart', () => {
   let folder: string;
   beforeAll(async () => {
@@ -40,32 +20,18 @@ describe('examples/quickstart', () => {
   });
   afterAll(async () => rm(folder, { recursive: true, force: true }));
 
-  async function figures(env: Record<string, string> = {}): Promise<{ output: string; figures: Figures }> {
-    const json = join(folder, 'figures.json');
-    const output = await run(process.execPath, [tsx, demo, '--data-dir', join(folder, 'data'), '--json', json], {
-      timeout: TIMEOUT,
-      env: { ...process.env, ...env },
-      // As npm does: tsx takes the decorator setting from the tsconfig.json there.
-      cwd: root,
-    });
-    return { output, figures: JSON.parse(await readFile(json, 'utf8')) as Figures };
-  }
+  const figures = (env: Record<string, string> = {}): Promise<QuickstartRun> =>
+    runQuickstart(folder, ['--data-dir', join(folder, 'data')], env);
 
   // The tests are steps of one story: each goes on with the folder of the one before.
-  let first: { output: string; figures: Figures };
+  let first: QuickstartRun;
 
   it(
     'runs the main job: nothing lost, at least one promotion and one refusal, better than the frozen model',
     async () => {
       first = await figures();
-      const { versions, health, store, ...totals } = first.figures;
-      expect(totals).toMatchObject({ experiment: 'weather', rowsIn: 1_095, rowsOut: 1_095, lost: 0 });
-      expect(versions[0]).toMatchObject({ version: '1', trainedUntil: '2012-12-31', promoted: true });
-      const later = versions.slice(1);
-      expect(later.filter(({ promoted }) => promoted).length).toBeGreaterThan(0);
-      expect(later.filter(({ promoted }) => !promoted).length).toBeGreaterThan(0);
-      expect(totals.accuracyRetrained).toBeGreaterThan(totals.accuracyFrozen);
-      expect(Object.values(health.details).map(({ status }) => status)).toEqual(['up', 'up', 'up', 'up']);
+      const { store } = first.figures;
+      expectMainJobDone(first.figures);
       expect((await stat(store)).isFile()).toBe(true);
       expect(first.output).toContain('GET /health');
       expect(first.output).toContain(store);
