@@ -6,7 +6,7 @@ import { HubError } from '../../src/core/errors.js';
 import type { BullMQPluginOptions } from '../../src/taskqueue/drivers/bullmq/bullmq.options.js';
 import type { BullMQPlugin } from '../../src/taskqueue/drivers/bullmq/bullmq.plugin.js';
 import { neededService } from '../support/needed-service.js';
-import { GuardedRoom } from './guarded-room.js';
+import { GuardedBullMQRoom } from './guarded-bullmq-room.js';
 import { RedisSentinel } from '../support/redis-sentinel.js';
 
 const redis = neededService('redis');
@@ -17,13 +17,13 @@ const SENTINEL_PASSWORD = 'canary-sentinel';
 
 describe.skipIf(redis.missing)(`Redis behind Sentinel${redis.note}`, { timeout: 3 * TIMEOUT }, () => {
   let redises: RedisSentinel;
-  let room: GuardedRoom;
+  let room: GuardedBullMQRoom;
   beforeAll(async () => {
     redises = await RedisSentinel.create(PASSWORD, SENTINEL_PASSWORD);
   }, TIMEOUT);
   afterAll(() => redises.remove());
   beforeEach(() => {
-    room = new GuardedRoom();
+    room = new GuardedBullMQRoom();
   });
   afterEach(async () => {
     await room.close();

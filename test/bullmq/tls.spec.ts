@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it, expect } from 'vitest';
 import type { BullMQPluginOptions } from '../../src/taskqueue/drivers/bullmq/bullmq.options.js';
+import { CANARY } from '../support/canary.js';
 import { freePort } from '../support/mlflow-server.js';
 import { neededService } from '../support/needed-service.js';
 import { makeCertificates, type RabbitCertificates } from '../support/rabbit-certificates.js';
 import { RedisServer } from '../support/redis-server.js';
 import { run } from '../support/run-command.js';
-import { CANARY, GuardedRoom } from './guarded-room.js';
+import { GuardedBullMQRoom } from './guarded-bullmq-room.js';
 
 const redis = neededService('redis');
 const DEADLINE = 90_000;
@@ -21,7 +22,7 @@ describe.skipIf(redis.missing)(`TLS to Redis${redis.note}`, { timeout: DEADLINE 
   let mutual: RedisServer;
   let port: number;
   let mutualPort: number;
-  let room: GuardedRoom;
+  let room: GuardedBullMQRoom;
 
   async function start(tlsPort: number, clients: 'yes' | 'no'): Promise<RedisServer> {
     const { ca, serverCert, serverKey } = files;
@@ -41,7 +42,7 @@ describe.skipIf(redis.missing)(`TLS to Redis${redis.note}`, { timeout: DEADLINE 
     await rm(folder, { recursive: true, force: true });
   });
   beforeEach(() => {
-    room = new GuardedRoom();
+    room = new GuardedBullMQRoom();
   });
   afterEach(() => room.close());
 

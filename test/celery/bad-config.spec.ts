@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { eventually, rejectsWith } from '../../src/core/contract.js';
 import type { HubError, HubErrorCode } from '../../src/core/errors.js';
 import type { CeleryPluginOptions } from '../../src/taskqueue/drivers/celery/celery.options.js';
-import { CANARY, tellsCanary } from '../bullmq/guarded-room.js';
+import { CANARY, tellsCanary } from '../support/canary.js';
 import { LogListener } from '../support/log-listener.js';
 import { RedisServer } from '../support/redis-server.js';
 import { BROKERS, celeryNeeds, CeleryRoom } from './celery-room.js';

@@ -1,5 +1,3 @@
-import { inspect } from 'node:util';
-
 /** One secret per kind of place, each with characters that URLs and regular expressions treat specially. */
 export const CANARIES = {
   password: 'canary-password-7f$1(x',
@@ -45,25 +43,4 @@ const FORMS = Object.values(CANARIES).flatMap((canary) => {
 /** The canaries that `text` holds, in any form. */
 export function canariesIn(text: string): string[] {
   return [...new Set(FORMS.filter((form) => text.includes(form)))];
-}
-
-function asJson(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? '';
-  } catch {
-    return '';
-  }
-}
-
-/** Everything that can be read off a value by those who print it. */
-export function printed(value: unknown): string {
-  const texts = [
-    inspect(value, { showHidden: true, depth: null, maxArrayLength: null, maxStringLength: null, getters: true }),
-    asJson(value),
-  ];
-  for (let error = value, depth = 0; error instanceof Error && depth < 20; error = error.cause, depth += 1) {
-    texts.push(error.message, String(error.stack), String(error), asJson(error), inspect(error));
-    for (const key of Reflect.ownKeys(error)) texts.push(String(key), String(Reflect.get(error, key)));
-  }
-  return texts.join('\n');
 }

@@ -1,11 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Logger, Module, type INestApplicationContext, type LoggerService } from '@nestjs/common';
+import { writeFile } from 'node:fs/promises';
+import { Logger, Module, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { HealthCheckService } from '@nestjs/terminus';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
 import { builtInDrivers } from '../../src/hub/built-in-drivers.js';
 import {
   DataStreamPlugin,
@@ -18,49 +15,19 @@ import {
   PluginRegistry,
   Redactor,
 } from '../../src/index.js';
-import { CANARIES, canariesIn, printed, vaultConfig } from './canaries.js';
-import { runChild } from './run-child.js';
+import { printed } from '../support/canary.js';
+import { LogListener } from '../support/log-listener.js';
+import { CANARIES, canariesIn, vaultConfig } from './canaries.js';
+import { CanaryRoom } from './canary-room.js';
 import { FAILURES, VaultPlugin, vaultDriver, type Failure } from './vault.driver.js';
 
-/** Keeps what the application logs. */
-class Listener implements LoggerService {
-  readonly lines: unknown[][] = [];
-  readonly log = (...line: unknown[]) => void this.lines.push(line);
-  readonly error = this.log;
-  readonly warn = this.log;
-  readonly debug = this.log;
-  readonly verbose = this.log;
-  readonly fatal = this.log;
-}
-
-let folder: string;
-let secretFile: string;
-let listener: Listener;
+let room: CanaryRoom;
+let listener: LogListener;
 const apps: INestApplicationContext[] = [];
-
-/** A configuration file with a canary in every field. */
-async function configFile(failAt: readonly Failure[], { required = true, more = {} } = {}): Promise<string> {
-  const local = { type: 'local', config: { data_dir: ':memory:' } };
-  const vault = {
-    type: 'vault',
-    required,
-    init_timeout: 5_000,
-    config: { ...vaultConfig(failAt, secretFile), ...more },
-  };
-  const path = join(folder, `hub-${Math.random()}.yaml`);
-  await writeFile(
-    path,
-    stringify({
-      global: { log_level: 'verbose', work_dir: join(folder, 'work'), shutdown_timeout: 3_000 },
-      plugins: { mlops: local, datastream: vault, taskqueue: local },
-    }),
-  );
-  return path;
-}
 
 /** Boots with the file; a failed boot resolves to its error. */
 async function boot(configPath: string): Promise<{ app?: INestApplicationContext; error?: unknown }> {
-  listener = new Listener();
+  listener = new LogListener();
   try {
     @Module({
       imports: [
@@ -77,19 +44,13 @@ async function boot(configPath: string): Promise<{ app?: INestApplicationContext
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hub-canary-'));
-  secretFile = join(folder, 'secret');
-  await writeFile(secretFile, `${CANARIES.file}\n`);
-  process.env['HUB_TEST_CANARY'] = CANARIES.env;
+  room = await CanaryRoom.open();
 });
 afterEach(async () => {
   await Promise.all(apps.splice(0).map((app) => app.close()));
   Logger.overrideLogger(false);
 });
-afterAll(async () => {
-  delete process.env['HUB_TEST_CANARY'];
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => room.close());
 
 /** Everything that a running application tells of its plugins. */
 async function answersOf(app: INestApplicationContext): Promise<unknown[]> {
@@ -122,7 +83,7 @@ async function answersOf(app: INestApplicationContext): Promise<unknown[]> {
 describe('canary secrets', () => {
   it('are in the configuration, so that the tests below can see them', async () => {
     const schemas = { drivers: [...builtInDrivers([vaultDriver])], experimentsSchema };
-    const config = loadHubConfig({ ...schemas, path: await configFile([]) });
+    const config = loadHubConfig({ ...schemas, path: await room.configFile([]) });
     const canaries = Object.values(CANARIES).map(String);
     const text = JSON.stringify(config);
     for (const canary of canaries.filter((form) => form !== CANARIES.url)) {
@@ -132,7 +93,7 @@ describe('canary secrets', () => {
   });
 
   it.each([...FAILURES, 'call'] as Failure[])('a driver that fails at %s tells none of them', async (failure) => {
-    const { app, error } = await boot(await configFile([failure]));
+    const { app, error } = await boot(await room.configFile([failure]));
     const told: unknown[] = [error, ...(app === undefined ? [] : await answersOf(app))];
     const boots = !['register', 'construct', 'initialize'].includes(failure);
     expect(app !== undefined).toBe(boots);
@@ -147,7 +108,7 @@ describe('canary secrets', () => {
   });
 
   it('an optional driver that does not start tells none of them, nor do the calls that it refuses', async () => {
-    const { app } = await boot(await configFile(['initialize'], { required: false }));
+    const { app } = await boot(await room.configFile(['initialize'], { required: false }));
     if (app === undefined) throw new Error('an optional plugin ended the boot');
     const told = [...(await answersOf(app)), listener.lines];
     expect(printed(told)).toContain('the backend is not available');
@@ -167,7 +128,7 @@ describe('canary secrets', () => {
     ['a forbidden one', { mode: 'plain' }, 'key'],
     ['an unknown choice', { mode: '${HUB_TEST_CANARY}' }, 'mode'],
   ])('a configuration with %s tells none of them', async (_what, more, place) => {
-    const { error } = await boot(await configFile([], { more }));
+    const { error } = await boot(await room.configFile([], { more }));
     expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
     expect(String(error)).toContain(place);
     expect(canariesIn(printed([error, listener.lines]))).toEqual([]);
@@ -175,7 +136,7 @@ describe('canary secrets', () => {
   });
 
   it('no YAML fault quotes them', async () => {
-    const path = await configFile([]);
+    const path = await room.configFile([]);
     for (const tail of [
       'x: "',
       'x: !canary-header y',
@@ -193,15 +154,15 @@ describe('canary secrets', () => {
 
   it('the schema export holds none of them, loaded configuration or not', async () => {
     const schemas = { drivers: [...builtInDrivers([vaultDriver])], experimentsSchema };
-    await boot(await configFile([]));
+    await boot(await room.configFile([]));
     const text = JSON.stringify(hubConfigJsonSchema(schemas));
     expect(text).toContain('plainUrls');
     expect(canariesIn(text)).toEqual([]);
   });
 
   it('a plugin registered at run time hides what its redactor knows', async () => {
-    const { app } = await boot(await configFile([]));
-    const options = { ...vaultConfig([], secretFile), failAt: ['initialize' as const], tokens: [], headers: {} };
+    const { app } = await boot(await room.configFile([]));
+    const options = { ...vaultConfig([], room.secretFile), failAt: ['initialize' as const], tokens: [], headers: {} };
     const plugin = new VaultPlugin({
       ...options,
       auth: { nested: {} },
@@ -222,7 +183,7 @@ describe('canary secrets', () => {
   });
 
   it('the border: what a driver throws past this.error() comes to the caller as it is, and is the driver’s to map', async () => {
-    const { app } = await boot(await configFile(['raw']));
+    const { app } = await boot(await room.configFile(['raw']));
     const error = await app
       ?.get(DataStreamPlugin)
       .deleteQueue('rows')
@@ -233,71 +194,4 @@ describe('canary secrets', () => {
     expect(printed(listener.lines)).toContain('deleteQueue refused');
     expect(canariesIn(printed(listener.lines))).toEqual([]);
   });
-});
-
-describe('canary secrets in the output of a process with Nest’s own log', () => {
-  const run = async (
-    failAt: readonly Failure[],
-    options: { required?: boolean; more?: object; control?: string } = {},
-  ) => {
-    const { code, stdout, stderr } = await runChild('canary.child.ts', [
-      await configFile(failAt, options),
-      options.control ?? '',
-    ]);
-    return { code, output: stdout + stderr };
-  };
-
-  it.concurrent.each<[string, Failure[], object, string]>([
-    ['initialize', ['initialize'], {}, 'initialize refused'],
-    ['subscribe of @OnData', ['subscribe'], {}, 'subscribe refused'],
-    ['its schema', [], { more: { pin: CANARIES.password } }, 'config.pin'],
-  ])(
-    'a boot that fails at %s',
-    async (_what, failAt, options, said) => {
-      const { code, output } = await run(failAt, options);
-      expect(output).toContain(said);
-      expect(canariesIn(output)).toEqual([]);
-      expect(code).not.toBe(0);
-    },
-    60_000,
-  );
-
-  it.concurrent(
-    'a life with faults from beginning to end',
-    async () => {
-      const { code, output } = await run(['health', 'call', 'drain', 'shutdown']);
-      for (const said of [
-        'health refused',
-        'flushQueue refused',
-        'drain refused',
-        'shutdown refused',
-        'Consumer.receive',
-        'closed',
-      ])
-        expect(output).toContain(said);
-      expect(canariesIn(output)).toEqual([]);
-      expect(code).toBe(0);
-    },
-    60_000,
-  );
-
-  it.concurrent(
-    'an optional driver that does not start',
-    async () => {
-      const { code, output } = await run(['initialize'], { required: false });
-      expect(output).toContain('trying again');
-      expect(canariesIn(output)).toEqual([]);
-      expect(code).toBe(0);
-    },
-    60_000,
-  );
-
-  it.concurrent(
-    'the control, which prints an error that is not redacted, is seen',
-    async () => {
-      const { output } = await run(['raw'], { control: 'raw' });
-      expect(canariesIn(output).length).toBeGreaterThan(5);
-    },
-    60_000,
-  );
 });

@@ -3,11 +3,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, rejectsWith } from '../../src/core/contract.js';
+import { CANARY, tellsCanary } from '../support/canary.js';
 import { neededService } from '../support/needed-service.js';
 import { brokerAt, brokerPort } from '../support/open-amqp.js';
 import { RabbitVhost } from '../support/rabbit-vhost.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { CANARY, PluginRoom, tellsCanary } from './plugin-room.js';
+import { PluginRoom } from './plugin-room.js';
 
 const rabbit = neededService('rabbitmq');
 /** Nobody listens there. */

@@ -4,8 +4,8 @@ import type { ConfigIssue } from '../../src/core/validate.js';
 import type { RabbitMQOptions } from '../../src/datastream/drivers/rabbitmq/rabbitmq.options.js';
 import { experimentsSchema } from '../../src/experiment/experiment.schema.js';
 import { builtInDrivers } from '../../src/hub/built-in-drivers.js';
+import { CANARY, tellsCanary } from '../support/canary.js';
 import { configErrorOf } from '../support/config-drivers.js';
-import { CANARY, tellsCanary } from './plugin-room.js';
 
 /** A configuration file with the lines in the driver's `config` block. */
 const parse = (...lines: string[]): RabbitMQOptions => {

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { eventually, rejectsWith } from '../../src/core/contract.js';
 import { OnData, type Message } from '../../src/index.js';
+import { CANARY, tellsCanary } from '../support/canary.js';
 import { LogListener } from '../support/log-listener.js';
 import { freePort } from '../support/mlflow-server.js';
 import { neededService } from '../support/needed-service.js';
@@ -10,7 +11,6 @@ import { RabbitBroker } from '../support/rabbit-broker.js';
 import { RabbitVhost } from '../support/rabbit-vhost.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { HubApp } from './hub-app.js';
-import { CANARY, tellsCanary } from './plugin-room.js';
 
 const rabbit = neededService('rabbitmq');
 const DEADLINE = 120_000;

@@ -2,9 +2,10 @@ import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rejectsWith } from '../../src/core/contract.js';
 import type { RabbitMQPluginOptions } from '../../src/datastream/drivers/rabbitmq/rabbitmq.options.js';
+import { CANARY } from '../support/canary.js';
 import { neededService } from '../support/needed-service.js';
 import { RabbitVhost } from '../support/rabbit-vhost.js';
-import { CANARY, PluginRoom } from './plugin-room.js';
+import { PluginRoom } from './plugin-room.js';
 
 const rabbit = neededService('rabbitmq');
 const QUORUM = { 'x-queue-type': 'quorum' };

@@ -2,11 +2,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RabbitMQPluginOptions } from '../../src/datastream/drivers/rabbitmq/rabbitmq.options.js';
+import { CANARY } from '../support/canary.js';
 import { neededService } from '../support/needed-service.js';
 import { RabbitBroker, type RabbitTls } from '../support/rabbit-broker.js';
 import { makeCertificates } from '../support/rabbit-certificates.js';
 import { run } from '../support/run-command.js';
-import { CANARY, PluginRoom } from './plugin-room.js';
+import { PluginRoom } from './plugin-room.js';
 
 const rabbit = neededService('rabbitmq');
 const DEADLINE = 90_000;
