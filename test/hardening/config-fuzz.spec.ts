@@ -19,7 +19,8 @@ import {
   type HubOptions,
 } from '../../src/index.js';
 import { testSeed } from '../durability/seeded-random.js';
-import { documents, WITH_EXPERIMENTS, type FuzzedDocument } from './config-documents.js';
+import { documents, WITH_EXPERIMENTS } from './config-documents.js';
+import type { FuzzedDocument } from './fuzzed-document.js';
 
 const DOCUMENTS = 2_000;
 /** Longest time of one document, in ms; two cores and other suites beside this one. */
