@@ -6,14 +6,15 @@ import { fileURLToPath } from 'node:url';
 import { eventually } from '../../../src/core/contract.js';
 import type { BullMQPlugin } from '../../../src/taskqueue/drivers/bullmq/bullmq.plugin.js';
 import { BullMQRoom } from '../../support/bullmq-room.js';
+import { FaultLog } from '../../support/fault-log.js';
+import type { HealthTruth } from '../../support/health-watch.js';
 import { LeashedProcess } from '../../support/leashed-process.js';
+import { lastLines } from '../../support/ledger-file.js';
+import { serverAnswers } from '../../support/port-truth.js';
 import { RedisServer } from '../../support/redis-server.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { CHAOS_OPTIONS, FAULT_MS, FREEZE_MS, RETURN_MS, TASK } from './chaos-size.js';
 import { doubling } from './chaos-task.js';
-import { FaultLog } from './fault-log.js';
-import { lastLines } from './ledger-file.js';
-import { redisAnswers } from './redis-truth.js';
 
 const CHILD = fileURLToPath(new URL('worker.child.ts', import.meta.url));
 /** Most time until the workers are there, in ms. */
@@ -75,9 +76,11 @@ export class ChaosScene {
     }
   }
 
-  /** Whether Redis answers where the application looks for it. */
-  async reachable(): Promise<boolean> {
-    return !this.#silent && redisAnswers(this.proxy.port);
+  /** What is true of the moment, found without the code under test: whether Redis answers where the application looks for it. */
+  async truth(): Promise<HealthTruth> {
+    const there = !this.#silent && (await serverAnswers('redis', this.proxy.port));
+    // The application itself works, so health has to say up whenever Redis is there.
+    return { away: there ? '' : 'Redis', working: true };
   }
 
   /** Names in the ledger of those that work now. */

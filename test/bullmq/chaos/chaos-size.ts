@@ -26,6 +26,9 @@ export const FREEZE_MS = CHAOS_OPTIONS.lockDuration + 2_500;
 /** Longest time in ms from the end of a fault until a submit is acknowledged again, and until a task runs again. */
 export const RETURN_MS = 10_000;
 
+/** From one look at the health to the next, in ms: often enough for {@link FALSE_UP_MS}. */
+export const LOOK_EVERY_MS = 100;
+
 /** Longest time in ms that health may say up while Redis is away. */
 export const FALSE_UP_MS = 1_500;
 

@@ -4,48 +4,15 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { HubError } from '../../../src/core/errors.js';
-import { FaultLog } from '../../bullmq/chaos/fault-log.js';
 import type { LedgerLine } from '../../durability/ledger.js';
-import { neededService } from '../../support/needed-service.js';
-import { TcpProxy } from '../../support/tcp-proxy.js';
+import { FaultLog } from '../../support/fault-log.js';
+import { TaskLedger } from '../../support/task-ledger.js';
 import { ExecutionTail } from './execution-tail.js';
-import { HealthWatch, type HealthTruth } from './health-watch.js';
-import { serverAnswers } from './port-truth.js';
 import { RedisLog } from './redis-log.js';
-import { HUB, TaskLedger } from './task-ledger.js';
+import { HUB, submitExcuse } from './submit-excuse.js';
 import { TimedResults } from './timed-results.js';
 
-const rabbitmq = neededService('rabbitmq');
-const redis = neededService('redis');
-
 describe('the instruments of the chaos test of Celery see what is wrong', () => {
-  it('health that says up while something is away, and down while all is there and works', async () => {
-    let healthy = true;
-    let truth: HealthTruth = { away: 'results', working: true };
-    const watch = new HealthWatch({ healthCheck: async () => ({ healthy, details: {} }) }, async () => truth);
-    await pause(1_200);
-    [healthy, truth] = [false, { away: '', working: true }];
-    await pause(1_200);
-    await watch.stop();
-    expect(watch.falseUp).toBeGreaterThan(400);
-    expect(watch.falseDown).toBeGreaterThan(400);
-  });
-
-  it('health that is right, also while workers are not back yet', async () => {
-    let healthy = true;
-    let truth: HealthTruth = { away: '', working: true };
-    const watch = new HealthWatch({ healthCheck: async () => ({ healthy, details: {} }) }, async () => truth);
-    await pause(600);
-    [healthy, truth] = [false, { away: 'broker', working: true }];
-    await pause(600);
-    truth = { away: '', working: false };
-    await pause(600);
-    await watch.stop();
-    expect([watch.falseUp, watch.falseDown]).toEqual([0, 0]);
-    expect(watch.samples.filter((sample) => !sample.healthy).length).toBeGreaterThan(2);
-    await expect(watch.up(50)).rejects.toThrow('health did not say up within 50 ms');
-  });
-
   it('a getResult that does not end, and one that ends late', async () => {
     const results = new TimedResults({
       getResult: async <T>(taskId: string): Promise<T> => {
@@ -57,19 +24,6 @@ describe('the instruments of the chaos test of Celery see what is wrong', () => 
     expect(results.latest).toBeGreaterThan(400);
     expect(await results.get('never', 100)).toEqual({ code: 'HUNG' });
     expect([results.calls, results.hung]).toEqual([2, 1]);
-  });
-
-  it('tasks that are lost, and executions of what was never submitted', () => {
-    const ledger = ledgerOf([
-      ['began', 'a', 1, 1, 7],
-      ['began', 'c', 1, 1, 7],
-      ['ended', 'c', 2, 0, 7],
-      ['ended', 'b', 3, 0, 7],
-      ['began', 'z', 4, 1, 7],
-    ]);
-    expect(ledger.acknowledged).toEqual(['a', 'b', 'g']);
-    expect(ledger.lost(['a', 'b', 'c'])).toEqual(['a', 'b']);
-    expect(ledger.faults).toEqual(['worker: b ended and had not begun', 'worker: began z, which was never submitted']);
   });
 
   it('whether all runs of a task had ended, while the ledger grows', async () => {
@@ -90,7 +44,7 @@ describe('the instruments of the chaos test of Celery see what is wrong', () => 
     }
   });
 
-  it('what ran twice, with and without an excuse', () => {
+  it('what ran twice, with the excuses of a fault and of its submits, and without', () => {
     const faults = new FaultLog();
     Object.assign(faults.begin('killed', ['worker']), { began: 10_000, over: 12_000 });
     Object.assign(faults.begin('cut', [HUB]), { began: 60_000, over: 62_000 });
@@ -103,7 +57,7 @@ describe('the instruments of the chaos test of Celery see what is wrong', () => 
       [...run('a', 40_000), ...run('b', 11_000), ...run('g', 40_000), ...run('d', 63_500), ...run('e', 70_000)],
     );
     expect(ledger.duplicates).toBe(5);
-    const { excused, unexcused } = ledger.judge(faults);
+    const { excused, unexcused } = ledger.judge(faults, (task) => submitExcuse(task, faults));
     expect([...excused]).toEqual([
       ['killed', 1],
       ['sent again', 1],
@@ -131,32 +85,9 @@ describe('the instruments of the chaos test of Celery see what is wrong', () => 
       await rm(folder, { recursive: true, force: true });
     }
   });
-
-  for (const [kind, service] of [
-    ['rabbitmq', rabbitmq],
-    ['redis', redis],
-  ] as const) {
-    it.skipIf(service.missing)(
-      `a ${kind} that answers, is silent, refuses, or is something else${service.note}`,
-      async () => {
-        const { hostname, port } = new URL(service.address);
-        const proxy = await TcpProxy.start(Number(port), hostname);
-        try {
-          expect(await serverAnswers(kind, proxy.port)).toBe(true);
-          expect(await serverAnswers(kind === 'redis' ? 'rabbitmq' : 'redis', proxy.port)).toBe(false);
-          proxy.freeze();
-          expect(await serverAnswers(kind, proxy.port)).toBe(false);
-          proxy.refuse();
-          expect(await serverAnswers(kind, proxy.port)).toBe(false);
-        } finally {
-          proxy.stop();
-        }
-      },
-    );
-  }
 });
 
-function ledgerOf(lines: LedgerLine[], other: LedgerLine[] = []): TaskLedger {
+function ledgerOf(lines: LedgerLine[], other: LedgerLine[]): TaskLedger {
   const submitter: LedgerLine[] = ['a', 'b', 'c', 'g'].map((id) => ['submitting', id, 1_000]);
   submitter.push(['submitting', 'd', 59_000], ['submitting', 'e', 65_000], ['submitting', 'e', 66_000]);
   submitter.push(['acknowledged', 'a', 1_001], ['acknowledged', 'b', 1_001], ['acknowledged', 'g', 1_001]);

@@ -1,16 +1,18 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readLedgerFiles } from '../../bullmq/chaos/ledger-file.js';
-import { randomFrom, testSeed } from '../../durability/seeded-random.js';
+import { randomFrom, shuffled, testSeed } from '../../durability/seeded-random.js';
+import { HealthWatch } from '../../support/health-watch.js';
+import { readLedgerFiles } from '../../support/ledger-file.js';
 import { LogListener } from '../../support/log-listener.js';
 import { neededService } from '../../support/needed-service.js';
+import { listed, type Tally } from '../../support/tally.js';
+import { TaskLedger } from '../../support/task-ledger.js';
 import { ChaosLoad } from './chaos-load.js';
 import { ChaosScene, type ChaosReturn } from './chaos-scene.js';
 import { CHAOS, FALSE_DOWN_MS, FALSE_UP_MS, LATE_MS, RESULT_MS } from './chaos-size.js';
 import type { ChaosBroker } from './chaos-stack.js';
-import { HealthWatch } from './health-watch.js';
-import { TaskLedger } from './task-ledger.js';
+import { submitExcuse } from './submit-excuse.js';
 
 /** Most time of the run, in ms: several times what it takes. */
 const TIMEOUT = 480_000 * CHAOS.rounds + CHAOS.tasks * 60;
@@ -66,12 +68,12 @@ export function chaosRun(kind: ChaosBroker): void {
       // Nothing that a driver could prevent: see RedisLog.
       const dropped = await scene.stack.lostByWorkers(ledger.lost(late));
       const lost = ledger.lost(late).filter((id) => !dropped.includes(id));
-      const { excused, unexcused } = ledger.judge(faults);
+      const { excused, unexcused } = ledger.judge(faults, (task) => submitExcuse(task, faults));
       console.log(
         `chaos over ${kind}: ${acknowledged.length} tasks acknowledged in ${seconds.toFixed(0)} s; late ack: ` +
-          `${late.length}, ${lost.length} lost, ${dropped.length} lost between kombu's BRPOP and HSET, results: ${list(load.ends.late)}; early ack: ${early.length}, ` +
-          `${ledger.lost(early).length} lost, results: ${list(load.ends.early)}; ${ledger.duplicates} ran again ` +
-          `(${list(excused)}); submits rejected: ${list(load.rejected)}, ${ledger.repeated} tasks submitted again; ` +
+          `${late.length}, ${lost.length} lost, ${dropped.length} lost between kombu's BRPOP and HSET, results: ${listed(load.ends.late)}; early ack: ${early.length}, ` +
+          `${ledger.lost(early).length} lost, results: ${listed(load.ends.early)}; ${ledger.duplicates} ran again ` +
+          `(${listed(excused)}); submits rejected: ${listed(load.rejected)}, ${ledger.repeated} tasks submitted again; ` +
           `${load.results.calls} calls of getResult, ${load.results.hung} hung, the latest ` +
           `${load.results.latest.toFixed(0)} ms after its timeout (longest stall of this process: ${(stalls.max / 1e6).toFixed(0)} ms); workers that ended by themselves: ${scene.crew.crashes.length}; health: ${watch.counts}, falsely up ` +
           `${watch.falseUp.toFixed(0)} ms, falsely down ${watch.falseDown.toFixed(0)} ms; back after (ack, workers, ` +
@@ -138,18 +140,6 @@ export function chaosRun(kind: ChaosBroker): void {
   });
 }
 
-function list(counts: Map<string, number>): string {
-  return [...counts].map(([key, count]) => `${key} ${count}`).join(', ') || 'none';
-}
-
-function sum(counts: Map<string, number>): number {
+function sum(counts: Tally): number {
   return [...counts.values()].reduce((total, count) => total + count, 0);
-}
-
-function shuffled<T>(items: T[], random: () => number): T[] {
-  for (let index = items.length - 1; index > 0; index -= 1) {
-    const other = Math.floor(random() * (index + 1));
-    [items[index], items[other]] = [items[other] as T, items[index] as T];
-  }
-  return items;
 }

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { CeleryPlugin } from '../../../src/taskqueue/drivers/celery/celery.plugin.js';
-import { FaultLog } from '../../bullmq/chaos/fault-log.js';
+import { FaultLog } from '../../support/fault-log.js';
+import type { HealthTruth } from '../../support/health-watch.js';
 import type { ChaosLoad } from './chaos-load.js';
 import {
   ACKNOWLEDGED_MS,
@@ -15,8 +16,7 @@ import {
   WORKERS_MS,
 } from './chaos-size.js';
 import { ChaosStack, type ChaosBroker, type ChaosPart } from './chaos-stack.js';
-import type { HealthTruth } from './health-watch.js';
-import { HUB } from './task-ledger.js';
+import { HUB } from './submit-excuse.js';
 import { WorkerCrew } from './worker-crew.js';
 
 /** Workers that are there at the same time. */

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
+import { serverAnswers } from '../../support/port-truth.js';
 import { RabbitBroker } from '../../support/rabbit-broker.js';
 import { RedisServer } from '../../support/redis-server.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
-import { serverAnswers } from './port-truth.js';
 import { RedisLog } from './redis-log.js';
 
 /** What carries tasks. */

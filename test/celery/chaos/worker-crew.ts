@@ -3,8 +3,8 @@ import { delimiter } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '../../../src/core/contract.js';
-import { lastLines } from '../../bullmq/chaos/ledger-file.js';
 import { CeleryWorker, type CeleryWorkerOptions } from '../../support/celery-worker.js';
+import { lastLines } from '../../support/ledger-file.js';
 
 const PATHS = ['.', '../../support/celery', '../../../examples/python-worker'];
 /** Most time until a worker is found at work, in ms. */

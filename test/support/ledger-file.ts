@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LedgerLine } from '../../durability/ledger.js';
+import type { LedgerLine } from '../durability/ledger.js';
 
 /** So many bytes at the end of a file hold the last lines. */
 const TAIL = 2_000;

@@ -1,11 +1,9 @@
-import type { LedgerLine } from '../../durability/ledger.js';
-import type { FaultLog } from '../../bullmq/chaos/fault-log.js';
-
-/** Name in the log of faults of the application, whose submits a fault makes repeat. */
-export const HUB = 'hub';
+import type { LedgerLine } from '../durability/ledger.js';
+import type { FaultLog } from './fault-log.js';
+import { tally, type Tally } from './tally.js';
 
 /** An execution as its worker noted it, in ms since 1970. */
-interface Execution {
+export interface Execution {
   writer: string;
   began: number;
   attempt: number;
@@ -15,14 +13,18 @@ interface Execution {
 }
 
 /** What the files of the ledger say of one task. */
-interface KnownTask {
+export interface KnownTask {
   /** Calls that submitted it, in ms since 1970. */
   submits: number[];
   acknowledged?: number;
   executions: Execution[];
 }
 
-/** All tasks as the ledger has them: what was submitted, what of it was acknowledged, and each execution. */
+/**
+ * All tasks as the ledger has them: what was submitted, what of it was acknowledged, and each execution. The lines of who
+ * submits are `submitting`/`acknowledged`, id, ms since 1970; those of workers are `began`, id, ms, attempt, pid and `ended`,
+ * id, ms, result, pid.
+ */
 export class TaskLedger {
   readonly #tasks = new Map<string, KnownTask>();
   /** Contradictions in the ledger itself. */
@@ -45,13 +47,28 @@ export class TaskLedger {
     return [...this.#tasks].filter(([, task]) => task.acknowledged !== undefined).map(([id]) => id);
   }
 
+  /** How many were submitted of which nobody can say whether the queue has them. */
+  get unsure(): number {
+    return this.#tasks.size - this.acknowledged.length;
+  }
+
+  /** How many were submitted more than once, by the application that got no acknowledgement. */
+  get repeated(): number {
+    return [...this.#tasks.values()].filter(({ submits }) => submits.length > 1).length;
+  }
+
+  /** Executions beyond the first of each id. */
+  get duplicates(): number {
+    return [...this.#tasks.values()].reduce((sum, { executions }) => sum + Math.max(0, executions.length - 1), 0);
+  }
+
   /** All that is known of an id, for messages. */
   story(id: string): string {
     return `${id}: ${JSON.stringify(this.#tasks.get(id))}`;
   }
 
-  /** Of some ids those that no worker has run to the end. */
-  lost(ids: readonly string[]): string[] {
+  /** Of some ids those that no worker has run to the end. Default: of the acknowledged ones. */
+  lost(ids: readonly string[] = this.acknowledged): string[] {
     return ids.filter((id) => !this.executions(id).some(({ ended }) => ended !== undefined));
   }
 
@@ -60,43 +77,27 @@ export class TaskLedger {
     return this.#tasks.get(id)?.executions ?? [];
   }
 
-  /** Executions beyond the first of each id. */
-  get duplicates(): number {
-    return [...this.#tasks.values()].reduce((sum, { executions }) => sum + Math.max(0, executions.length - 1), 0);
-  }
-
-  /** Ids that were submitted more than once, by the application that got no acknowledgement. */
-  get repeated(): number {
-    return [...this.#tasks.values()].filter(({ submits }) => submits.length > 1).length;
-  }
-
   /**
-   * Why executions followed another of the same id: it was submitted again, a fault hit the submit (the driver sends again
-   * what was not confirmed), or one hit a worker that had the task. The others are named.
+   * How many executions followed another of the same id where a fault excuses it, by the kind of the fault; the others are
+   * named. The fault may have hit either: a worker that was frozen runs what it had taken when another one already has.
+   * @param submitExcuse what excuses it beside that, where submits may double a task. Default: nothing
    */
-  judge(faults: FaultLog): { excused: Map<string, number>; unexcused: string[] } {
-    const excused = new Map<string, number>();
+  judge(
+    faults: FaultLog,
+    submitExcuse: (task: Readonly<KnownTask>) => string | undefined = () => undefined,
+  ): { excused: Tally; unexcused: string[] } {
+    const excused: Tally = new Map();
     const unexcused: string[] = [];
     for (const [id, task] of this.#tasks) {
       for (let index = 1; index < task.executions.length; index += 1) {
         const pair = task.executions.slice(index - 1, index + 1);
-        const reason = this.#reason(task, pair, faults);
+        const kind = pair.map(({ writer, began, ended }) => faults.excuse(writer, began, ended)?.kind).find(Boolean);
+        const reason = kind ?? submitExcuse(task);
         if (reason === undefined) unexcused.push(`${id} ran again: ${JSON.stringify(pair)}`);
-        else excused.set(reason, (excused.get(reason) ?? 0) + 1);
+        else tally(excused, reason);
       }
     }
     return { excused, unexcused };
-  }
-
-  #reason({ submits, acknowledged }: KnownTask, pair: readonly Execution[], faults: FaultLog): string | undefined {
-    for (const { writer, began, ended } of pair) {
-      const kind = faults.excuse(writer, began, ended)?.kind;
-      if (kind !== undefined) return kind;
-    }
-    if (submits.length > 1) return 'submitted again';
-    const [submitted] = submits;
-    if (submitted !== undefined && faults.excuse(HUB, submitted, acknowledged) !== undefined) return 'sent again';
-    return undefined;
   }
 
   #add(writer: string, [event, value, at, number, pid]: LedgerLine): void {

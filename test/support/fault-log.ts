@@ -9,7 +9,7 @@ export interface Fault {
   over: number;
 }
 
-/** Most time from what a worker notes until Redis has it, and the other way round, in ms. */
+/** Most time from what a worker notes until the queue has it, and the other way round, in ms. */
 const LATE_MS = 1_000;
 
 /** Notes when which fault was, to tell what it excuses. */
@@ -28,9 +28,12 @@ export class FaultLog {
    * @param ended `undefined` when the writer never said that it ended
    */
   excuse(writer: string, began: number, ended: number | undefined): Fault | undefined {
-    const until = ended === undefined ? Number.POSITIVE_INFINITY : ended + LATE_MS;
-    return this.faults.find(
-      ({ hits, over, ...fault }) => hits.includes(writer) && fault.began <= until && began <= over + LATE_MS,
-    );
+    const within = (late: number): Fault | undefined =>
+      this.faults.find(
+        ({ hits, over, ...fault }) =>
+          hits.includes(writer) && fault.began <= (ended ?? Infinity) + late && began <= over + late,
+      );
+    // When faults follow each other closely, it is the one in which it happened, not the one before.
+    return within(0) ?? within(LATE_MS);
   }
 }

@@ -1,8 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { TaskQueuePlugin } from '../../../src/taskqueue/index.js';
+import type { TaskQueuePlugin } from '../../src/taskqueue/index.js';
 
-/** From one look to the next, in ms; a look that takes longer does not keep the next one waiting. */
-const PERIOD_MS = 250;
 /** Most time of one look, in ms: the deadline of a health check, two of the probe, and as much again. */
 const LOOK_MS = 10_000;
 
@@ -26,16 +24,25 @@ export interface HealthSample {
   message: string;
 }
 
+/** How a {@link HealthWatch} looks. */
+export interface HealthWatchOptions {
+  /** From one look to the next, in ms; one that takes longer does not keep the next one waiting. Default 250. */
+  period?: number;
+}
+
 /** Asks a plugin for its health all the time, and a probe of its own for the truth. */
 export class HealthWatch {
   readonly #samples: HealthSample[] = [];
   readonly #looks = new Set<Promise<void>>();
-  readonly #timer = setInterval(() => this.#begin(), PERIOD_MS);
+  readonly #timer: NodeJS.Timeout;
 
   constructor(
     private readonly plugin: Pick<TaskQueuePlugin, 'healthCheck'>,
     private readonly truth: () => Promise<HealthTruth>,
-  ) {}
+    { period = 250 }: HealthWatchOptions = {},
+  ) {
+    this.#timer = setInterval(() => this.#begin(), period);
+  }
 
   /** The looks so far, in their order. */
   get samples(): readonly HealthSample[] {
