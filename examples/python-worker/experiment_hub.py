@@ -136,9 +136,13 @@ class HubTask(TracedTask):
 
     @property
     def run_id(self) -> str | None:
-        """The experiment run that the task belongs to: header ``hub_run_id``."""
-        value = self._run.headers.get("hub_run_id")
-        return None if value is None else str(value)
+        """The experiment run that the task belongs to: header ``hub_run_id``, or else the argument ``runId``."""
+        return self._told("hub_run_id", "runId")
+
+    @property
+    def experiment(self) -> str | None:
+        """The name of the experiment that the task belongs to: header ``hub_experiment``, or else ``experiment``."""
+        return self._told("hub_experiment", "experiment")
 
     def progress(self, data: Json) -> None:
         """Reports how far the task is; whoever follows it gets the reports in order.
@@ -197,6 +201,11 @@ class HubTask(TracedTask):
             return False
         ignored = vars(request).get("ignore_result")
         return not (self.ignore_result if ignored is None else ignored)
+
+    def _told(self, header: str, argument: str) -> str | None:
+        """What a header says; the tasks of an experiment have it as an argument."""
+        value = self._run.headers.get(header, (self.request.kwargs or {}).get(argument))
+        return None if value is None else str(value)
 
     def _begin(self) -> _Run:
         """Makes the run of the current request. Counts it, so it is called once a request."""

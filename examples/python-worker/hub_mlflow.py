@@ -57,6 +57,7 @@ def answer(kwargs: Mapping[str, Any], result: dict[str, Any]) -> dict[str, Any]:
 def _parse(uri: str) -> tuple[str, str]:
     scheme, _, rest = uri.partition(":/")
     run_id, _, path = rest.partition("/")
-    if scheme != "runs" or not run_id or not path:
+    # Whoever can submit a task must not have the worker read what is no run's.
+    if scheme != "runs" or not run_id or not path or ".." in path.split("/"):
         raise ValueError(f"{uri!r} is not runs:/<run id>/<path>")
     return run_id, path

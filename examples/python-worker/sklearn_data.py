@@ -24,6 +24,7 @@ _LOADERS: dict[str, Callable[[], Any]] = {
     "digits": datasets.load_digits,
     "wine": datasets.load_wine,
 }
+_KEYS = {"dataset", "driftFrom", "seed"}
 #: One row of so many is held out.
 _HOLDOUT = 4
 
@@ -77,7 +78,10 @@ def load(data: Mapping[str, Any]) -> Data:
 
     :param data: ``seed`` orders the rows (default 0); from row ``driftFrom`` on (default: never) every feature is turned
         round between its least and its greatest value, as a sensor with the wrong sign would do.
+    :raises ValueError: that says what is wrong
     """
+    if not isinstance(data, Mapping) or set(data) - _KEYS:
+        raise ValueError(f"data has to be an object with {', '.join(sorted(_KEYS))}, not {data!r}")
     name = data.get("dataset")
     if name not in _LOADERS:
         raise ValueError(f"data.dataset has to be one of {', '.join(sorted(_LOADERS))}, not {name!r}")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import mlflow.sklearn
+import skops.io
+from mlflow.artifacts import download_artifacts
 from mlflow.models import infer_signature
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -20,12 +23,19 @@ from sklearn.preprocessing import StandardScaler
 from hub_mlflow import client
 from sklearn_data import Rows
 
-__all__ = ["Model", "fit", "loaded", "log"]
+__all__ = ["Model", "ensure_running", "fit", "loaded", "log"]
 
 #: Where the hub looks for the model among the artifacts of the run.
 _MODEL_PATH = "model"
+_FILE = "model.skops"
 #: The nodes of trees. MLflow saves as skops does: unlike a pickle, the file runs no code, and holds types that are named.
 _TRUSTED = ["sklearn.tree._tree.Tree"]
+#: What the model needs, for those who serve it. MLflow would find it out by loading it in a process of its own.
+_REQUIREMENTS = [f"{name}=={version(name)}" for name in ("scikit-learn", "skops")]
+#: Rows of a model's input example.
+_EXAMPLE = 3
+#: Params that every model has; the first two are those of the tasks.
+_COMMON = ("train_rows", "holdout_rows", "model", "seed")
 
 
 class Model(Protocol):
@@ -38,16 +48,27 @@ class Model(Protocol):
 def fit(rows: Rows, params: Mapping[str, Any]) -> Iterator[tuple[int, Model]]:
     """Trains in steps and yields the model after each one: ``(trees or iterations so far, model)``.
 
-    :param params: ``model`` is ``random_forest`` (``trees``, ``max_depth``) or ``logistic_regression`` (``iterations``,
-        ``c``); ``seed`` for both.
+    :param params: ``model`` is ``random_forest`` (``trees``, ``max_depth``), ``gradient_boosting`` (``trees``,
+        ``max_depth``, ``learning_rate``) or ``logistic_regression`` (``iterations``, ``c``); ``seed`` for all of them.
+    :raises ValueError: for a model or a param that there is not; a misspelt one would train something else unnoticed
     """
     kind = params.get("model", "random_forest")
-    if kind == "random_forest":
-        yield from _forest(rows, params)
-    elif kind == "logistic_regression":
-        yield from _logistic(rows, params)
-    else:
-        raise ValueError(f"params.model has to be random_forest or logistic_regression, not {kind!r}")
+    if kind not in _MODELS:
+        raise ValueError(f"params.model has to be one of {', '.join(_MODELS)}, not {kind!r}")
+    train, own = _MODELS[kind]
+    if unknown := sorted(set(params) - {*own, *_COMMON}):
+        raise ValueError(f"{kind} has no params {', '.join(unknown)}; it has {', '.join((*own, *_COMMON))}")
+    return train(rows, params)
+
+
+def ensure_running(run_id: str) -> None:
+    """A task can be run again when its run has long ended, with a version that predicts: its files never change.
+
+    :raises RuntimeError: when the run has ended
+    """
+    status = client().get_run(run_id).info.status
+    if status != "RUNNING":
+        raise RuntimeError(f"run {run_id} has ended ({status}): nobody waits for its model any more")
 
 
 def log(run_id: str, model: Model, rows: Rows) -> None:
@@ -64,9 +85,11 @@ def log(run_id: str, model: Model, rows: Rows) -> None:
             mlflow.sklearn.save_model(
                 model,
                 str(path),
-                signature=infer_signature(rows.x[:1], model.predict(rows.x[:1])),
+                signature=infer_signature(rows.x[:_EXAMPLE], model.predict(rows.x[:_EXAMPLE])),
+                input_example=rows.x[:_EXAMPLE],
+                serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
                 skops_trusted_types=_TRUSTED,
-                pip_requirements=Path(__file__).with_name("requirements.txt").read_text().splitlines(),
+                pip_requirements=_REQUIREMENTS,
             )
         client().log_artifacts(run_id, str(path), _MODEL_PATH)
 
@@ -80,7 +103,10 @@ def loaded(model: Mapping[str, Any]) -> Model:
 @lru_cache(maxsize=8)
 def _load(uri: str, _run_id: str | None) -> Model:
     # The run is part of the key because a model that was deleted and made again counts its versions from 1 once more.
-    return cast(Model, mlflow.sklearn.load_model(uri))
+    with tempfile.TemporaryDirectory() as folder:
+        # mlflow.sklearn.load_model trusts the types that the model itself names.
+        path = Path(download_artifacts(uri, dst_path=folder)) / _FILE
+        return cast(Model, skops.io.load(path, trusted=_TRUSTED))
 
 
 def _forest(rows: Rows, params: Mapping[str, Any]) -> Iterator[tuple[int, Model]]:
@@ -89,10 +115,24 @@ def _forest(rows: Rows, params: Mapping[str, Any]) -> Iterator[tuple[int, Model]
     forest = RandomForestClassifier(
         warm_start=True, random_state=int(params.get("seed", 0)), max_depth=None if depth is None else int(depth)
     )
+    return _grow(forest, trees, rows)
+
+
+def _boosting(rows: Rows, params: Mapping[str, Any]) -> Iterator[tuple[int, Model]]:
+    boosting = GradientBoostingClassifier(
+        warm_start=True,
+        random_state=int(params.get("seed", 0)),
+        max_depth=int(params.get("max_depth", 3)),
+        learning_rate=float(params.get("learning_rate", 0.1)),
+    )
+    return _grow(boosting, int(params.get("trees", 30)), rows)
+
+
+def _grow(ensemble: Any, trees: int, rows: Rows) -> Iterator[tuple[int, Model]]:
     step = max(1, trees // 4)
     for count in [*range(step, trees, step), trees]:
-        forest.set_params(n_estimators=count)
-        yield count, forest.fit(rows.x, rows.y)
+        ensemble.set_params(n_estimators=count)
+        yield count, ensemble.fit(rows.x, rows.y)
 
 
 def _logistic(rows: Rows, params: Mapping[str, Any]) -> Iterator[tuple[int, Model]]:
@@ -104,3 +144,10 @@ def _logistic(rows: Rows, params: Mapping[str, Any]) -> Iterator[tuple[int, Mode
             # The first steps are not meant to converge.
             warnings.simplefilter("ignore")
             yield count, make_pipeline(StandardScaler(), regression).fit(rows.x, rows.y)
+
+
+_MODELS: dict[str, tuple[Callable[[Rows, Mapping[str, Any]], Iterator[tuple[int, Model]]], tuple[str, ...]]] = {
+    "random_forest": (_forest, ("trees", "max_depth")),
+    "gradient_boosting": (_boosting, ("trees", "max_depth", "learning_rate")),
+    "logistic_regression": (_logistic, ("iterations", "c")),
+}

@@ -31,6 +31,7 @@ def train(
     self: HubTask, *, runId: str, params: Mapping[str, Any], trigger: Mapping[str, Any], data: Mapping[str, Any], **_: Any
 ) -> dict[str, Any]:
     """Trains on the rows that are known at the trigger, and stores the model with the run."""
+    sklearn_models.ensure_running(runId)
     known = sklearn_data.load(data)
     rows = known.training(trigger["at"], int(params.get("train_rows", _TRAIN_ROWS)))
     holdout = known.holdout(trigger["at"], int(params.get("holdout_rows", _HOLDOUT_ROWS)))
