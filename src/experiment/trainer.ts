@@ -17,8 +17,7 @@ import type {
   TrainOptions,
 } from './experiment.types.js';
 import { Serial } from './serial.js';
-import type { StopFollowing, TrainingFollower } from './training-follower.js';
-import { FOLLOW } from './training-follower.js';
+import { FOLLOW, type StopFollowing, type TrainingFollower } from './training-follower.js';
 import type { TrainingSubmitter, TrainingTask } from './training-submitter.js';
 
 /** How long `cancel` waits for a running task to stop before the training ends without it, in ms. */
@@ -128,7 +127,8 @@ export class Trainer {
 
   /**
    * Cancels the training in flight: its task is cancelled and its run ends KILLED, at the latest after a few seconds,
-   * also when the task does not listen. `finished` when none is in flight.
+   * also when the task does not listen; within half a minute when another hub follows it. `finished` when none is in
+   * flight.
    */
   async cancel(experiment: ResolvedExperiment): Promise<CancelOutcome> {
     const run = await this.inFlight(experiment);
