@@ -26,32 +26,46 @@ export class ControlRun {
 
   /** Its id. `UNAVAILABLE` when no hub has made the choice within two minutes. */
   async find(experimentId: string): Promise<string> {
-    const found = (await this.#list(experimentId)).control;
-    return found ?? (await this.#make(experimentId));
+    const { control, candidates } = await this.#list(experimentId);
+    if (control === undefined) return this.#make(experimentId);
+    await this.#discard(candidates);
+    return control;
   }
 
   async #make(experimentId: string): Promise<string> {
     const tags = { [TAG.kind]: KIND.controlCandidate };
-    const mine = (await this.mlops.startRun(experimentId, { runName: 'hub-control', tags })).runId;
-    const chosen = await this.#choose(experimentId);
-    if (chosen !== mine) await this.mlops.deleteRun(mine);
-    return chosen;
-  }
-
-  async #choose(experimentId: string): Promise<string> {
+    await this.mlops.startRun(experimentId, { runName: 'hub-control', tags });
     const until = performance.now() + PATIENCE_MS;
     while (performance.now() < until) {
       // One look for both kinds: a candidate that is chosen between two looks would be missed by both.
       const { control, candidates } = await this.#list(experimentId);
-      if (control !== undefined) return control;
-      const [first] = candidates;
-      if (first !== undefined && (await this.claims.claimAll(candidates, 'control'))) {
-        await this.mlops.setTag(first, TAG.kind, KIND.control);
-        return first;
+      const chosen = control ?? (await this.#choose(candidates));
+      if (chosen !== undefined) {
+        await this.#discard(candidates.filter((runId) => runId !== chosen));
+        return chosen;
       }
       await sleep(LOOK_MS);
     }
     throw new HubError('UNAVAILABLE', `no hub has chosen the control run of experiment ${experimentId}; try again.`);
+  }
+
+  /** Makes the first of the candidates the control run; `undefined` when another hub chooses. */
+  async #choose(candidates: readonly string[]): Promise<string | undefined> {
+    const [first] = candidates;
+    try {
+      if (first === undefined || !(await this.claims.claimAll(candidates, 'control'))) return undefined;
+    } catch (error) {
+      // The hub that has chosen deletes the others, perhaps while they are being claimed: the next look tells.
+      if (HubError.is(error, 'NOT_FOUND', 'CONFLICT', 'INVALID_ARGUMENT')) return undefined;
+      throw error;
+    }
+    await this.mlops.setTag(first, TAG.kind, KIND.control);
+    return first;
+  }
+
+  /** Nobody needs the others once one is chosen; their hubs may be dead. */
+  async #discard(candidates: readonly string[]): Promise<void> {
+    for (const runId of candidates) await this.mlops.deleteRun(runId).catch(() => undefined);
   }
 
   async #list(experimentId: string): Promise<{ control: string | undefined; candidates: string[] }> {

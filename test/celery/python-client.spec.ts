@@ -136,8 +136,11 @@ for (const { broker, missing, note } of BROKERS) {
       const running = await plugin.submitTask('contract.spin', { args: [20_000] });
       const later = await plugin.submitTask('contract.echo', { args: [SECRET], countdown: 60_000 });
       await eventually(async () => (await plugin.getStatus(running)).state === 'STARTED', 'the task runs');
+      // The worker takes the tasks in their order, but one after the other.
+      const waiting = async () => Object.values(await plugin.extras.inspect('scheduled', { timeout: 1_000 }));
+      await eventually(async () => JSON.stringify(await waiting()).includes(later), 'the other one waits', 30_000);
       const inspect = async (method: string): Promise<JsonValue[]> => {
-        const answers = JSON.parse(await room.celery('inspect', method, '--json', '--timeout', '3')) as JsonObject;
+        const answers = JSON.parse(await room.celery('inspect', method, '--json', '--timeout', '6')) as JsonObject;
         expect(Object.keys(answers)).toHaveLength(1);
         return Object.values(answers)[0] as JsonValue[];
       };
@@ -149,7 +152,7 @@ for (const { broker, missing, note } of BROKERS) {
       ]);
       expect(registered).toEqual(expect.arrayContaining(['contract.echo', 'canvas.step']));
       const ours = (['active', 'scheduled', 'registered'] as const).map(async (method) => {
-        return Object.values(await plugin.extras.inspect(method, { timeout: 2_000 }))[0];
+        return Object.values(await plugin.extras.inspect(method, { timeout: 5_000 }))[0];
       });
       expect(await Promise.all(ours)).toEqual([active, scheduled, registered]);
       await Promise.all([running, later].map((taskId) => plugin.cancel(taskId)));

@@ -80,8 +80,15 @@ describe('several hubs on one backend', () => {
       tags: { 'hub.kind': 'control-candidate' },
       params: { 'hub.claim.control': dead },
     });
+    // Dead before it could even claim anything.
+    await stack.mlops.startRun(experimentId, { tags: { 'hub.kind': 'control-candidate' } });
     const chosen = await new ControlRun(stack.mlops, new Claims(stack.mlops)).find(experimentId);
-    expect((await runs("tags.`hub.kind` = 'control'")).map(({ runId }) => runId)).toEqual([chosen]);
+    const left = async () => (await runs("tags.`hub.kind` LIKE 'control%'")).map(({ runId }) => runId);
+    expect(await left()).toEqual([chosen]);
+    // Dead after it had chosen, and before it could remove the others.
+    await stack.mlops.startRun(experimentId, { tags: { 'hub.kind': 'control-candidate' } });
+    expect(await new ControlRun(stack.mlops, new Claims(stack.mlops)).find(experimentId)).toBe(chosen);
+    expect(await left()).toEqual([chosen]);
   });
 
   it('judge by the feedback of all of them, and begin one retrain', async () => {
