@@ -133,9 +133,9 @@ for (const { broker, missing, note } of BROKERS) {
     });
 
     it('celery inspect sees what runs and what waits for its time', async () => {
-      const running = await plugin.submitTask('contract.spin', { args: [20_000] });
+      const running = await plugin.submitTask('contract.spin', { args: [60_000] });
       const later = await plugin.submitTask('contract.echo', { args: [SECRET], countdown: 60_000 });
-      await eventually(async () => (await plugin.getStatus(running)).state === 'STARTED', 'the task runs');
+      await eventually(async () => (await plugin.getStatus(running)).state === 'STARTED', 'the task runs', 30_000);
       // The worker takes the tasks in their order, but one after the other.
       const waiting = async () => Object.values(await plugin.extras.inspect('scheduled', { timeout: 1_000 }));
       await eventually(async () => JSON.stringify(await waiting()).includes(later), 'the other one waits', 30_000);
@@ -146,7 +146,7 @@ for (const { broker, missing, note } of BROKERS) {
       };
       const [active, scheduled, registered] = await Promise.all(['active', 'scheduled', 'registered'].map(inspect));
       // Celery answers with the arguments themselves, whatever it is told to show of them.
-      expect(active).toEqual([expect.objectContaining({ id: running, name: 'contract.spin', args: [20_000] })]);
+      expect(active).toEqual([expect.objectContaining({ id: running, name: 'contract.spin', args: [60_000] })]);
       expect(scheduled).toEqual([
         expect.objectContaining({ request: expect.objectContaining({ id: later, name: 'contract.echo' }) as object }),
       ]);
