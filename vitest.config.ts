@@ -9,8 +9,6 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    // Suites share two cores with brokers and workers there; a test that needs its second try is reported as such.
-    retry: process.env['CI'] === 'true' ? 1 : 0,
     pool: 'forks',
     // Vitest's own choice on two cores is one at a time; but most suites wait for brokers and timers, not for the processor.
     maxWorkers: Math.max(2, availableParallelism() - 1),

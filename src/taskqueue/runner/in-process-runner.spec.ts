@@ -35,4 +35,14 @@ describe('InProcessRunner', () => {
     });
     expect(await outcome).toMatchObject({ kind: 'error', error: { message: expect.any(String) as string } });
   });
+
+  it('gives a context whose parts can be copied and taken out', async () => {
+    const { outcome } = run(async (context) => {
+      const { signal, progress } = { ...context };
+      await progress(1);
+      return [signal === hooks.signal, Object.keys(context)];
+    });
+    const keys = ['taskId', 'name', 'args', 'kwargs', 'headers', 'attempt', 'signal', 'progress'];
+    expect(JSON.parse(((await outcome) as { json: string }).json)).toEqual([true, expect.arrayContaining(keys)]);
+  });
 });

@@ -19,24 +19,7 @@ export class InProcessRunner implements TaskRunner {
   }
 
   async #run(task: RunnableTask, handler: TaskHandler, hooks: RunHooks): Promise<RunOutcome> {
-    let over = false;
-    const context: TaskContext = {
-      taskId: task.taskId,
-      name: task.name,
-      args: task.args,
-      kwargs: task.kwargs,
-      headers: task.headers,
-      attempt: task.attempt,
-      get signal() {
-        return hooks.signal;
-      },
-      // Async, so that what is wrong with the data rejects as it does in a thread.
-      progress: async (data: JsonValue) => {
-        if (over)
-          throw new HubError('CONFLICT', `task ${task.taskId} has ended; it cannot report progress.`, this.source);
-        await hooks.onProgress(toJson(data, `progress of task "${task.name}"`, this.source));
-      },
-    };
+    const context = new RunContext(task, hooks, this.source);
     try {
       // A handler may block at its start; the pass that started it should not.
       await Promise.resolve();
@@ -45,7 +28,61 @@ export class InProcessRunner implements TaskRunner {
     } catch (error) {
       return { kind: 'error', error: taskErrorOf(error) };
     } finally {
-      over = true;
+      context.end();
     }
+  }
+}
+
+/** What a handler is called with. */
+class RunContext implements TaskContext {
+  readonly taskId: string;
+  readonly name: string;
+  readonly args: TaskContext['args'];
+  readonly kwargs: TaskContext['kwargs'];
+  readonly headers: TaskContext['headers'];
+  readonly attempt: number;
+  declare readonly signal: AbortSignal;
+  readonly #hooks: RunHooks;
+  readonly #source: HubErrorOptions;
+  #over = false;
+
+  constructor(
+    { taskId, name, args, kwargs, headers, attempt }: RunnableTask,
+    hooks: RunHooks,
+    source: HubErrorOptions,
+  ) {
+    this.taskId = taskId;
+    this.name = name;
+    this.args = args;
+    this.kwargs = kwargs;
+    this.headers = headers;
+    this.attempt = attempt;
+    this.#hooks = hooks;
+    this.#source = source;
+    Object.defineProperty(this, 'signal', RunContext.#signal);
+  }
+
+  /**
+   * Its own property, so that `{ ...context }` has it, and made when it is read; one getter for all contexts: with a getter
+   * written in place V8 would give each context a hidden class, which keeps all that the attempt held until the next full
+   * collection.
+   */
+  static readonly #signal: PropertyDescriptor & ThisType<RunContext> = {
+    enumerable: true,
+    get() {
+      return this.#hooks.signal;
+    },
+  };
+
+  /** A function of its own, for handlers that take it out of the context. Async: what is wrong rejects as it does in a thread. */
+  readonly progress = async (data: JsonValue): Promise<void> => {
+    if (this.#over)
+      throw new HubError('CONFLICT', `task ${this.taskId} has ended; it cannot report progress.`, this.#source);
+    await this.#hooks.onProgress(toJson(data, `progress of task "${this.name}"`, this.#source));
+  };
+
+  /** From now on the handler cannot report. */
+  end(): void {
+    this.#over = true;
   }
 }

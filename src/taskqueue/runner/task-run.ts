@@ -13,16 +13,16 @@ export type RunEnd =
   | { kind: 'revoked'; message: string };
 
 /** One attempt of a task: starts it, enforces time limit and cancellation, and says how it ended. */
-export class TaskRun<Task extends RunnableTask = RunnableTask> {
-  /** Resolves once, never rejects. */
-  readonly ended: Promise<RunEnd>;
+export class TaskRun<Task extends RunnableTask = RunnableTask> implements RunHooks {
+  /** Resolves once, never rejects; to `undefined` when the run is abandoned. */
+  readonly ended: Promise<RunEnd | undefined>;
   /** Made when somebody asks for the signal: most tasks never do, and making one takes longer than many of them. */
   #controller: AbortController | undefined;
   readonly #timeLimit: number | undefined;
   #limitAlarm: Alarm | undefined;
   #killAlarm: Alarm | undefined;
   readonly #handle: RunHandle;
-  #settle: (end: RunEnd) => void = () => undefined;
+  #settle: (end: RunEnd | undefined) => void = () => undefined;
   #stopped: StopReason | undefined;
   #sequence = 0;
 
@@ -30,7 +30,7 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
     readonly task: Task,
     readonly registration: TaskRegistration,
     private readonly killGrace: number,
-    onProgress: (run: TaskRun<Task>, json: string, sequence: number) => void | Promise<void>,
+    private readonly report: (run: TaskRun<Task>, json: string, sequence: number) => void | Promise<void>,
   ) {
     this.#timeLimit = task.timeLimit ?? registration.options.timeLimit;
     this.ended = new Promise((resolve) => (this.#settle = resolve));
@@ -38,24 +38,22 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
       this.#limitAlarm = new Alarm(() => this.stop('timeLimit'));
       this.#limitAlarm.set(Date.now() + this.#timeLimit);
     }
-    const signal = (): AbortSignal => this.#signal;
-    const hooks: RunHooks = {
-      get signal() {
-        return signal();
-      },
-      onProgress: (json) => onProgress(this, json, ++this.#sequence),
-    };
     const { slots, observer } = registration;
     this.#handle =
       observer === undefined
-        ? slots.runner.run(task, registration, hooks)
-        : observer.run(task, (headers) => slots.runner.run({ ...task, headers }, registration, hooks));
+        ? slots.runner.run(task, registration, this)
+        : observer.run(task, (headers) => slots.runner.run({ ...task, headers }, registration, this));
     void this.#handle.outcome.then((outcome) => this.#end(this.#conclude(outcome)));
   }
 
   /** Settles when nothing of the attempt runs any more, which can be later than {@link ended}. */
   get released(): Promise<unknown> {
     return this.#handle.outcome;
+  }
+
+  /** Takes a progress report of the task, numbers it and hands it on. */
+  onProgress(json: string): void | Promise<void> {
+    return this.report(this, json, ++this.#sequence);
   }
 
   /** Fires the task's signal; what ignores it is ended after the grace time where that is possible. */
@@ -67,7 +65,8 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
     this.#controller?.abort(this.#abortReason(reason));
   }
 
-  get #signal(): AbortSignal {
+  /** Fires when the task is to stop. */
+  get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
       if (this.#stopped !== undefined) this.#controller.abort(this.#abortReason(this.#stopped));
@@ -75,10 +74,10 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
     return this.#controller.signal;
   }
 
-  /** Stops the timers of a run that is abandoned. */
+  /** Asks the task to stop, and waits for it no longer. */
   abandon(): void {
     this.stop('shutdown');
-    this.#clear();
+    this.#end(undefined);
   }
 
   #kill(): void {
@@ -89,14 +88,10 @@ export class TaskRun<Task extends RunnableTask = RunnableTask> {
     this.#end({ kind: 'failure', error, retryable: false, stillRuns: true });
   }
 
-  #end(end: RunEnd): void {
-    this.#clear();
-    this.#settle(end);
-  }
-
-  #clear(): void {
+  #end(end: RunEnd | undefined): void {
     this.#limitAlarm?.clear();
     this.#killAlarm?.clear();
+    this.#settle(end);
   }
 
   #conclude(outcome: RunOutcome): RunEnd {

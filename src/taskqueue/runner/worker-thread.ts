@@ -58,7 +58,8 @@ export class WorkerThread {
   }
 
   /** Runs a task. Never rejects. */
-  run(module: TaskModule, task: ThreadTask, { signal, onProgress }: RunHooks): Promise<RunOutcome> {
+  run(module: TaskModule, task: ThreadTask, hooks: RunHooks): Promise<RunOutcome> {
+    const { signal } = hooks;
     return this.#start<RunOutcome>((job, done) => {
       const abort = (): void => this.#send({ type: 'abort', job, error: threadError(signal.reason) });
       signal.addEventListener('abort', abort, { once: true });
@@ -71,7 +72,7 @@ export class WorkerThread {
       return {
         onMessage: (message) => {
           if (message.type === 'done') end(message.outcome);
-          if (message.type === 'progress') void this.#store(message, onProgress);
+          if (message.type === 'progress') void this.#store(message, hooks);
         },
         onExit: (error, online) => end({ kind: 'lost', error, noThread: !online }),
       };
@@ -116,10 +117,10 @@ export class WorkerThread {
     });
   }
 
-  async #store(message: Extract<FromThread, { type: 'progress' }>, onProgress: RunHooks['onProgress']): Promise<void> {
+  async #store(message: Extract<FromThread, { type: 'progress' }>, hooks: RunHooks): Promise<void> {
     const { job, report } = message;
     try {
-      await onProgress(message.json);
+      await hooks.onProgress(message.json);
       this.#send({ type: 'stored', job, report });
     } catch (error) {
       this.#send({ type: 'stored', job, report, error: threadError(error) });

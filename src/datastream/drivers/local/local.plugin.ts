@@ -20,7 +20,13 @@ import type {
   SubscribeOptions,
   Subscription,
 } from '../../datastream.types.js';
-import { checkInteger, checkQueueName, resolvePull, sealMessage } from '../../datastream.validation.js';
+import {
+  checkInteger,
+  checkQueueName,
+  outgoingMessage,
+  resolvePull,
+  sealMessage,
+} from '../../datastream.validation.js';
 import { resolveSubscribe, resolveSubscribeBatch } from '../../subscribe.validation.js';
 import { IN_MEMORY } from '../../../embedded/store.options.js';
 import { storeFailure } from '../../../embedded/store-failure.js';
@@ -97,7 +103,7 @@ export class LocalDataStreamPlugin extends DataStreamPlugin {
   }
 
   async sendData(queue: string, payload: Payload, options: SendOptions = {}): Promise<string> {
-    const [messageId = ''] = await this.#send('sendData', queue, [{ ...options, payload }], options.signal);
+    const [messageId = ''] = await this.#send('sendData', queue, [outgoingMessage(payload, options)], options.signal);
     return messageId;
   }
 
@@ -245,17 +251,12 @@ export class LocalDataStreamPlugin extends DataStreamPlugin {
     const deadline = Date.now() + wait;
     for (;;) {
       throwIfAborted(options.signal, source);
-      const [deliveries, engine, stored] = this.#run(operation, ({ engine }) => {
-        const stored = findQueue(engine, queue, source);
-        const taken = engine.take(stored, max, auto);
-        return [
-          taken.map((message) => new LocalDelivery(message, { engine, queue: stored, source }, auto)),
-          engine,
-          stored,
-        ];
+      const { from, taken } = this.#run(operation, ({ engine }) => {
+        const from = { engine, queue: findQueue(engine, queue, source), source };
+        return { from, taken: engine.take(from.queue, max, auto).map((one) => new LocalDelivery(one, from, auto)) };
       });
-      if (deliveries.length > 0 || Date.now() >= deadline) return deliveries;
-      await untilReady(engine, stored, deadline, options.signal);
+      if (taken.length > 0 || Date.now() >= deadline) return taken;
+      await untilReady(from.engine, from.queue, deadline, options.signal);
     }
   }
 

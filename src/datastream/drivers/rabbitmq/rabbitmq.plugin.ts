@@ -25,6 +25,7 @@ import type {
 import {
   checkInteger,
   checkQueueName,
+  outgoingMessage,
   resolvePull,
   sealMessage,
   type SealedMessage,
@@ -88,7 +89,7 @@ export class RabbitMQPlugin extends DataStreamPlugin {
     const session = this.#open('sendData');
     const source = this.source('sendData');
     checkQueueName(queue, source);
-    const sealed = this.#seal({ ...options, payload }, source);
+    const sealed = this.#seal(outgoingMessage(payload, options), source);
     throwIfAborted(options.signal, source);
     await session.sender.send(queue, sealed, { signal: options.signal, source });
     return sealed.messageId;
@@ -123,7 +124,7 @@ export class RabbitMQPlugin extends DataStreamPlugin {
       if (typeof name === 'string' && Buffer.byteLength(name) <= 255) continue;
       throw this.error('INVALID_ARGUMENT', 'publish', `${what} has to be a text of at most 255 bytes.`);
     }
-    const sealed = this.#seal({ ...options, payload }, source);
+    const sealed = this.#seal(outgoingMessage(payload, options), source);
     throwIfAborted(options.signal, source);
     await session.sender.publish(exchange, routingKey, sealed, { signal: options.signal, source });
     return sealed.messageId;

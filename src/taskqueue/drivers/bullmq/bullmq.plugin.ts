@@ -27,7 +27,13 @@ import type {
   TaskSubmission,
   WorkerInfo,
 } from '../../taskqueue.types.js';
-import { checkTaskId, checkTimeout, normalizeSubmission, type SubmissionRules } from '../../taskqueue.validation.js';
+import {
+  checkTaskId,
+  checkTimeout,
+  namedTask,
+  normalizeSubmission,
+  type SubmissionRules,
+} from '../../taskqueue.validation.js';
 import type { BullMQExtras } from './bullmq.extras.js';
 import { taskQueueHealth } from './bullmq.health.js';
 import { bullmqSchema, type BullMQOptions, type BullMQPluginOptions } from './bullmq.options.js';
@@ -95,7 +101,7 @@ export class BullMQPlugin extends TaskQueuePlugin {
   }
 
   override async submitTask(name: string, options: SubmitOptions = {}): Promise<string> {
-    const [taskId] = await this.#submit('submitTask', [{ ...options, name }], options.signal);
+    const [taskId] = await this.#submit('submitTask', [namedTask(name, options)], options.signal);
     return taskId as string;
   }
 

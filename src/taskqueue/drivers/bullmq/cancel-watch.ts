@@ -1,3 +1,4 @@
+import { Bag } from '../../../core/bag.js';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
 import { faultText, type RedisClients } from '../../../redis/index.js';
 import type { RedisKeys } from './redis-keys.js';
@@ -7,9 +8,15 @@ const LOOK = 500;
 /** How far back each look goes behind the last request that was seen, in ms of the server's clock. */
 const OVERLAP = 60_000;
 
+/** An attempt that runs here. */
+interface Watched {
+  taskId: string;
+  stop: () => void;
+}
+
 /** Looks for requests to stop tasks that run here, by whichever process they were made. */
 export class CancelWatch {
-  readonly #running = new Map<string, () => void>();
+  readonly #running = new Bag<Watched>();
   #timer: NodeJS.Timeout | undefined;
   #latest = 0;
 
@@ -21,16 +28,15 @@ export class CancelWatch {
 
   /** Calls `stop` when the task is asked to stop, until the returned function is called. */
   watch(taskId: string, stop: () => void): () => void {
-    this.#running.set(taskId, stop);
-    this.#timer ??= setTimeout(() => void this.#look(), LOOK);
-    return () => {
-      if (this.#running.get(taskId) === stop) this.#running.delete(taskId);
-    };
+    const watched = { taskId, stop };
+    this.#running.add(watched);
+    if (this.#timer === undefined) this.#lookSoon();
+    return () => this.#running.delete(watched);
   }
 
   /** Stops a task that runs here, without a look. */
   stop(taskId: string): void {
-    this.#running.get(taskId)?.();
+    for (const running of this.#running) if (running.taskId === taskId) running.stop();
   }
 
   /** Whether the task has been asked to stop in an earlier attempt. */
@@ -59,6 +65,12 @@ export class CancelWatch {
     } catch (error) {
       this.logger.debug(`requests to stop tasks cannot be read: ${faultText(error)}`);
     }
-    this.#timer = this.#running.size === 0 ? undefined : setTimeout(() => void this.#look(), LOOK);
+    this.#timer = undefined;
+    if (this.#running.size > 0) this.#lookSoon();
+  }
+
+  /** A method of its own: a function made in {@link watch} would hold on to the attempt there until the timer ends. */
+  #lookSoon(): void {
+    this.#timer = setTimeout(() => void this.#look(), LOOK);
   }
 }

@@ -15,7 +15,6 @@ export function jobOptions(task: NormalizedSubmission, options: BullMQOptions, n
   const opts: JobsOptions = {
     attempts: 0,
     jobId: taskId,
-    timestamp: now,
     removeOnComplete: keep,
     removeOnFail: keep,
     stackTraceLimit: STACKS,

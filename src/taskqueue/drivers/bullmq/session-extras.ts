@@ -3,7 +3,7 @@ import { HubError, type HubErrorOptions } from '../../../core/errors.js';
 import type { JsonValue } from '../../../core/json.js';
 import { redisError } from '../../../redis/index.js';
 import type { SubmitOptions } from '../../taskqueue.types.js';
-import { checkTaskId, normalizeSubmission, type SubmissionRules } from '../../taskqueue.validation.js';
+import { checkTaskId, namedTask, normalizeSubmission, type SubmissionRules } from '../../taskqueue.validation.js';
 import type { BullMQExtras, RepeatSchedule, TaskFlow } from './bullmq.extras.js';
 import type { BullMQOptions } from './bullmq.options.js';
 import type { BullMQSession } from './bullmq.session.js';
@@ -30,8 +30,8 @@ export class SessionExtras implements BullMQExtras {
     if ((schedule.every === undefined) === (schedule.pattern === undefined)) {
       throw new HubError('INVALID_ARGUMENT', 'a schedule has either every or pattern.', source);
     }
-    const checked = normalizeSubmission({ ...task, name }, this.rules);
-    const { jobId: _id, timestamp: _now, ...opts } = jobOptions(checked, this.options, checked.due);
+    const checked = normalizeSubmission(namedTask(name, task), this.rules);
+    const { jobId: _id, ...opts } = jobOptions(checked, this.options, checked.due);
     const queue = checked.queue ?? this.options.defaultQueue;
     await this.#run(() =>
       this.session.store.queue(queue).upsertJobScheduler(id, schedule, { name, data: encodeTask(checked), opts }),
@@ -97,7 +97,7 @@ export class SessionExtras implements BullMQExtras {
       queueName: checked.queue ?? this.options.defaultQueue,
       prefix: this.options.prefix,
       data: encodeTask(checked),
-      opts: { ...jobOptions(checked, this.options, now), failParentOnFailure: true },
+      opts: { ...jobOptions(checked, this.options, now), timestamp: now, failParentOnFailure: true },
       children: children.map((child) => this.#node(child, now)),
     };
   }

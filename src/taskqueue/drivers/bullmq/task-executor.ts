@@ -1,4 +1,5 @@
 import { DelayedError, type Job } from 'bullmq';
+import { Bag } from '../../../core/bag.js';
 import { errorMessage, HubError, type HubErrorOptions } from '../../../core/errors.js';
 import type { JsonValue } from '../../../core/json.js';
 import { checkRetry, resolveRetry, retryDelay, type RetryPolicy } from '../../../core/retry.js';
@@ -32,10 +33,12 @@ interface Attempt extends RunnableTask {
 
 /** Runs jobs that a worker has taken, and tells BullMQ how they ended. */
 export class TaskExecutor {
-  readonly #runs = new Set<TaskRun<Attempt>>();
-  readonly #work = new Set<Promise<unknown>>();
-  /** Ends what BullMQ waits for, at a shutdown. */
-  readonly #abandons = new Set<() => void>();
+  readonly #runs = new Bag<TaskRun<Attempt>>();
+  /** Handlers that run, also those that their tasks no longer wait for. */
+  #handlers = 0;
+  readonly #whenIdle: (() => void)[] = [];
+  /** Ends what waits for Redis, at a shutdown. */
+  readonly #abandons = new Bag<() => void>();
   #stopped = false;
 
   constructor(
@@ -64,7 +67,6 @@ export class TaskExecutor {
       cancelled = true;
       run?.stop('cancelled');
     });
-    let abandon = (): void => undefined;
     try {
       if (!slots.tryTake()) await slots.take();
       if (cancelled || this.#stopped) {
@@ -81,25 +83,20 @@ export class TaskExecutor {
       });
       run = started;
       this.#hold(started, slots);
-      // One promise for all runs would remember each of them.
-      const end = await new Promise<RunEnd | 'abandoned'>((resolve) => {
-        this.#abandons.add((abandon = () => resolve('abandoned')));
-        void started.ended.then(resolve);
-      });
+      const end = await started.ended;
       // The job stays as it is: when its lock has run out, another worker runs it again.
-      if (end === 'abandoned') throw new DelayedError();
+      if (end === undefined) throw new DelayedError();
       if (reports !== undefined) await this.#unlessAbandoned(reports);
       return await this.#conclude(started, end);
     } finally {
       unwatch();
-      this.#abandons.delete(abandon);
       if (run !== undefined) this.#runs.delete(run);
     }
   }
 
   /** Resolves when nothing runs any more, also no handler that its task no longer waits for. */
   async idle(): Promise<void> {
-    while (this.#work.size > 0) await Promise.all(this.#work);
+    while (this.#handlers > 0 && !this.#stopped) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
   }
 
   /** Abandons what runs. */
@@ -108,7 +105,7 @@ export class TaskExecutor {
     for (const run of this.#runs) run.abandon();
     for (const abandon of this.#abandons) abandon();
     this.#runs.clear();
-    this.#work.clear();
+    this.#tellIdle();
   }
 
   /** Resolves with `work`, or when it is abandoned. */
@@ -121,11 +118,16 @@ export class TaskExecutor {
   /** Keeps the slot until nothing of the attempt runs any more. */
   #hold(run: TaskRun<Attempt>, slots: RunSlots): void {
     this.#runs.add(run);
-    const released = run.released.finally(() => {
+    this.#handlers += 1;
+    void run.released.then(() => {
       slots.free();
-      this.#work.delete(released);
+      this.#handlers -= 1;
+      if (this.#handlers === 0) this.#tellIdle();
     });
-    this.#work.add(released);
+  }
+
+  #tellIdle(): void {
+    for (const told of this.#whenIdle.splice(0)) told();
   }
 
   /** Makes a job that is not to be started REVOKED. */

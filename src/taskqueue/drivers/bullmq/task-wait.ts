@@ -1,4 +1,4 @@
-import { abortError, withDeadline } from '../../../core/deadline.js';
+import { abortError, MAX_TIMER_MS } from '../../../core/deadline.js';
 import { HubError, type HubErrorOptions } from '../../../core/errors.js';
 import type { JsonValue } from '../../../core/json.js';
 import { FINAL_TASK_STATES, type TaskProgress } from '../../taskqueue.types.js';
@@ -70,20 +70,16 @@ export class TaskWait {
   /** Resolves at a change, at the task's expiry by the record, or when a failed look can be repeated. */
   async changed(until: number | undefined): Promise<void> {
     if (this.#change !== undefined) return this.#check();
-    let onAbort: (() => void) | undefined;
-    const woken = new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      onAbort = resolve;
-      this.signal?.addEventListener('abort', onAbort, { once: true });
-      if (this.signal?.aborted === true) resolve();
-    });
     const pause = this.fault === undefined ? until : Math.min(OUTAGE_PAUSE, until ?? Infinity);
-    try {
-      if (pause === undefined) await woken;
-      else await withDeadline(woken, Math.max(0, pause)).catch(() => undefined);
-    } finally {
-      if (onAbort !== undefined) this.signal?.removeEventListener('abort', onAbort);
-    }
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      this.signal?.addEventListener('abort', this.#wake, { once: true });
+      if (this.signal?.aborted === true) resolve();
+      if (pause !== undefined) timer = setTimeout(resolve, Math.min(Math.max(0, pause), MAX_TIMER_MS));
+    });
+    clearTimeout(timer);
+    this.signal?.removeEventListener('abort', this.#wake);
     this.#check();
   }
 

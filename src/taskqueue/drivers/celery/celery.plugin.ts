@@ -22,7 +22,13 @@ import type {
   TaskSubmission,
   WorkerInfo,
 } from '../../taskqueue.types.js';
-import { checkTaskId, checkTimeout, normalizeSubmission, type SubmissionRules } from '../../taskqueue.validation.js';
+import {
+  checkTaskId,
+  checkTimeout,
+  namedTask,
+  normalizeSubmission,
+  type SubmissionRules,
+} from '../../taskqueue.validation.js';
 import type { CeleryExtras } from './celery.extras.js';
 import { taskQueueHealth } from './celery.health.js';
 import { celerySchema, type CeleryOptions, type CeleryPluginOptions } from './celery.options.js';
@@ -74,7 +80,7 @@ export class CeleryPlugin extends TaskQueuePlugin {
   }
 
   override async submitTask(name: string, options: SubmitOptions = {}): Promise<string> {
-    const [taskId] = await this.#submit('submitTask', [{ ...options, name }], options.signal);
+    const [taskId] = await this.#submit('submitTask', [namedTask(name, options)], options.signal);
     return taskId as string;
   }
 

@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { throwIfAborted } from '../../../core/deadline.js';
 import { HubError } from '../../../core/errors.js';
 import type { JsonObject } from '../../../core/json.js';
-import { checkTaskId, checkTimeout, normalizeSubmission, type SubmissionRules } from '../../taskqueue.validation.js';
+import {
+  checkTaskId,
+  checkTimeout,
+  namedTask,
+  normalizeSubmission,
+  type SubmissionRules,
+} from '../../taskqueue.validation.js';
 import type { TaskRoute } from './broker/task-route.js';
 import type {
   CeleryCanvasOptions,
@@ -36,7 +42,7 @@ export class SessionExtras implements CeleryExtras {
     const rules = this.#rules('submit');
     throwIfAborted(signal, rules.source);
     const now = Date.now();
-    const checked = normalizeSubmission({ ...task, name }, rules, now);
+    const checked = normalizeSubmission(namedTask(name, task), rules, now);
     if (softTimeLimit !== undefined) checkLimits(softTimeLimit, task.timeLimit, rules);
     const style = this.#style(rules);
     const embed: TaskEmbed = {

@@ -25,7 +25,7 @@ import {
   type TaskSubmission,
   type WorkerInfo,
 } from '../../taskqueue.types.js';
-import { checkTaskId, checkTimeout, normalizeSubmission } from '../../taskqueue.validation.js';
+import { checkTaskId, checkTimeout, namedTask, normalizeSubmission } from '../../taskqueue.validation.js';
 import { IN_MEMORY } from '../../../embedded/store.options.js';
 import { storeFailure } from '../../../embedded/store-failure.js';
 import { StoreLogger } from '../../../embedded/store-logger.js';
@@ -79,7 +79,7 @@ export class LocalTaskQueuePlugin extends TaskQueuePlugin {
 
   override async submitTask(name: string, options: SubmitOptions = {}): Promise<string> {
     const { signal, ...task } = options;
-    const [taskId] = this.#submit('submitTask', [{ ...task, name }], signal);
+    const [taskId] = this.#submit('submitTask', [namedTask(name, task)], signal);
     return taskId as string;
   }
 

@@ -190,7 +190,8 @@ export class Scheduler {
   }
 
   async #follow(run: TaskRun<ClaimedTask>): Promise<void> {
-    await this.#finish(run, await run.ended);
+    const end = await run.ended;
+    if (end !== undefined) await this.#finish(run, end);
     await run.released;
   }
 
