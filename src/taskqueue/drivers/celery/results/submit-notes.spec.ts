@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { neededService } from '../../../../../test/support/needed-service.js';
@@ -66,6 +67,22 @@ describe.skipIf(redis.missing)(`notes of submits${redis.note}`, () => {
     await writer.write(single);
     expect(await calls()).toMatchObject({ set: 1 });
     await stored(single);
+  });
+
+  it('of several turns are written by one command when Redis is at work on earlier ones', async () => {
+    const writer = await notes();
+    const all = texts(6);
+    await calls();
+    await admin.call('CLIENT', 'PAUSE', '300', 'WRITE');
+    const written: Promise<void>[] = [];
+    for (const note of all) {
+      written.push(writer.write([note]));
+      await sleep(10);
+    }
+    await Promise.all(written);
+    // One by itself, and five within the one script.
+    expect(await calls()).toEqual({ set: 6, eval: 1 });
+    await stored(all);
   });
 
   it('are written one by one for a user that may not run scripts', async () => {

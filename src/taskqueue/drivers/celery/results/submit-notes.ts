@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { StoreLogger } from '../../../../embedded/store-logger.js';
 import { faultText, type RedisClients } from '../../../../redis/index.js';
 
@@ -14,10 +15,14 @@ export interface ExpiringText {
   ttl: number;
 }
 
-/** Writes notes to Redis, those of one turn of the event loop by one command. What cannot be written is let go of. */
+/**
+ * Writes notes to Redis: those of one turn of the event loop by one command, and while Redis works on that, what comes
+ * meanwhile by the next. What cannot be written is let go of.
+ */
 export class SubmitNotes {
   #waiting: ExpiringText[] = [];
   #written: Promise<void> | undefined;
+  #last: Promise<void> = Promise.resolve();
   #scripts = true;
 
   constructor(
@@ -28,10 +33,14 @@ export class SubmitNotes {
   /** Resolves when the notes are written, or cannot be. */
   write(notes: readonly ExpiringText[]): Promise<void> {
     for (const note of notes) this.#waiting.push(note);
-    this.#written ??= new Promise((resolve) => {
-      setImmediate(() => void this.#flush().finally(resolve));
-    });
+    this.#written ??= this.#last = this.#next(this.#last);
     return this.#written;
+  }
+
+  async #next(last: Promise<void>): Promise<void> {
+    await last;
+    await setImmediate();
+    await this.#flush();
   }
 
   async #flush(): Promise<void> {
