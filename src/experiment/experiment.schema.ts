@@ -58,6 +58,12 @@ export const experimentSchema = Joi.object<ResolvedExperiment & { module?: never
     input: Joi.string().required().description('Queue of rows to predict.'),
     output: Joi.string().required().invalid(Joi.ref('input')).description('Queue of predictions.'),
     batchSize: Joi.number().integer().min(1).max(10_000).default(64).description('Most rows of one predict task.'),
+    concurrency: Joi.number()
+      .integer()
+      .min(1)
+      .max(64)
+      .default(1)
+      .description('Predict tasks that a process has in flight at once.'),
     maxWait: Joi.number().min(0).default(5).description('How long a row waits for others, in ms.'),
     retry: retry.default({ attempts: 3, delay: 1_000 }).description('What happens to a row that fails.'),
   }).description('Prediction from an input queue to an output queue.'),

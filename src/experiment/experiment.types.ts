@@ -33,8 +33,13 @@ export interface ExperimentStreams {
   input: string;
   /** Queue of {@link PredictionMessage}. */
   output: string;
-  /** Most rows of one predict task, and most messages held at once. Default 64. */
+  /** Most rows of one predict task. Default 64. */
   batchSize?: number;
+  /**
+   * Predict tasks that a process has in flight at once for this queue; it holds `batchSize` messages for each. More than one
+   * keeps several workers busy, and the next batch under way while one is answered. Default 1.
+   */
+  concurrency?: number;
   /** How long the first row of a batch waits for others, in ms. Default 5. */
   maxWait?: number;
   /** What happens to a row whose prediction fails before it becomes a dead letter. Default: 3 attempts, after waits of 1 s and 2 s. */

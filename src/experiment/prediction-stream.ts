@@ -14,6 +14,8 @@ const WAIT_MS = 200;
 const WAIT_MAX_MS = 10_000;
 /** How long closing waits for rows whose prediction is under way, in ms. */
 const CLOSE_GRACE_MS = 5_000;
+/** Most rows in hand: what AMQP's prefetch can say. */
+const MAX_HELD = 65_535;
 /** How often the log says that rows are held, in ms. */
 const TELL_EVERY_MS = 60_000;
 
@@ -64,7 +66,8 @@ export class PredictionStream {
     const { signal: abandoned } = this.#abandoning;
     // Every row in hand listens; that is no leak.
     setMaxListeners(0, this.#closing.signal, abandoned);
-    const { input, batchSize, maxWait, retry } = this.streams;
+    const { input, batchSize, concurrency, maxWait, retry } = this.streams;
+    const held = Math.min(batchSize * concurrency, MAX_HELD);
     const batcher = new PredictionBatcher(
       (rows, contexts) => this.predictor.predictEach(this.experiment, rows, contexts, { signal: abandoned }),
       batchSize,
@@ -74,8 +77,8 @@ export class PredictionStream {
       input,
       (message, { signal }) => this.#handle(message, batcher, signal),
       {
-        concurrency: batchSize,
-        prefetch: batchSize,
+        concurrency: held,
+        prefetch: held,
         retry,
         name: `experiment ${this.experiment.name}`,
       },

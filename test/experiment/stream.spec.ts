@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Message } from '../../src/datastream/datastream.types.js';
 import type { PredictionMessage } from '../../src/experiment/index.js';
-import { Stack, toy } from './stack.js';
+import { Stack, toy, toyTasks } from './stack.js';
 
 const streams = { input: 'rows', output: 'predictions', retry: { attempts: 2, delay: 10 } };
 
@@ -140,6 +140,30 @@ describe('prediction stream', () => {
     expect(Date.now() - since).toBeLessThan(10_000);
     expect(await stack.stream.queueInfo('rows')).toMatchObject({ ready: 1, unacked: 0, deadLetters: 0 });
   }, 20_000);
+
+  it.each([1, 3])('has as many predict tasks in flight as its concurrency says: %i', async (concurrency) => {
+    let running = 0;
+    let most = 0;
+    stack = await Stack.open({
+      predict: async (context) => {
+        most = Math.max(most, (running += 1));
+        await setTimeout(50);
+        running -= 1;
+        return toyTasks.predict(context);
+      },
+    });
+    const hub = stack.hub(toy({ streams: { ...streams, batchSize: 2, concurrency } }));
+    await (
+      await hub.train('toy')
+    ).done;
+    await hub.startConsumers();
+    await stack.stream.sendBatch(
+      'rows',
+      Array.from({ length: 24 }, (_unused, payload) => ({ payload })),
+    );
+    expect(new Set((await outputs(24)).map(({ payload }) => payload.prediction)).size).toBe(24);
+    expect(most).toBe(concurrency);
+  });
 
   it('gives the rest back when it stops', async () => {
     stack = await Stack.open();

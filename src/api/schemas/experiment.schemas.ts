@@ -35,6 +35,7 @@ export const experimentAnswer = Joi.object({
     input: Joi.string().required(),
     output: Joi.string().required(),
     batchSize: Joi.number().required(),
+    concurrency: Joi.number().required(),
     maxWait: Joi.number().required(),
   }),
   policy: Joi.object({
