@@ -33,7 +33,9 @@ export class BullMQSession {
       if (clients.up) logger.debug(`queue: ${faultText(error)}`);
     });
     this.follower = new JobFollower(this.store, clients, options.prefix, logger);
-    this.work = new WorkForce(options, clients, this.store, logger, source);
+    this.work = new WorkForce(options, clients, this.store, logger, source, (taskId, result) =>
+      this.follower.completed(taskId, result),
+    );
     this.inProcess = new RunSlots('event loop', new InProcessRunner(source), options.concurrency);
     this.threads = new RunSlots('threads', new ThreadPool(source), options.workerThreads);
   }

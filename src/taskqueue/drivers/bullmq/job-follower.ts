@@ -85,6 +85,19 @@ export class JobFollower {
     return result;
   }
 
+  /**
+   * Tells of the success of a task: by an event, or earlier by the worker of this process that has stored it.
+   * @param value what is stored as the result, in an object of its own
+   */
+  completed(taskId: string, value: JsonValue): void {
+    this.store.heardEnd(taskId);
+    const waited = this.#waited.get(taskId);
+    if (waited === undefined) return;
+    // Events come late after an outage: one of an id that its caller chose may be of a task that had it before.
+    if (this.store.owns(taskId)) waited.result = { value };
+    this.notify(taskId, 'ended');
+  }
+
   /** Tells of a change that this process has made. */
   notify(taskId: string, change: TaskChange): void {
     this.#waiters.notify(taskId, change);
@@ -116,7 +129,7 @@ export class JobFollower {
       // An outage is told once, by the connection.
       if (this.clients.up) this.logger.debug(`events of queue "${queue}": ${faultText(error)}`);
     });
-    events.on('completed', ({ jobId, returnvalue }) => this.#completed(jobId, returnvalue as JsonValue));
+    events.on('completed', ({ jobId, returnvalue }) => this.completed(jobId, returnvalue as JsonValue));
     for (const name of ['failed', 'removed'] as const) {
       events.on(name, ({ jobId }: { jobId: string }) => {
         this.store.heardEnd(jobId);
@@ -126,16 +139,6 @@ export class JobFollower {
     events.on('progress', ({ jobId }) => this.notify(jobId, 'progress'));
     this.store.followed.add(queue);
     return events;
-  }
-
-  /** @param value what is stored as the result, parsed by BullMQ */
-  #completed(taskId: string, value: JsonValue): void {
-    this.store.heardEnd(taskId);
-    const waited = this.#waited.get(taskId);
-    if (waited === undefined) return;
-    // Events come late after an outage: one of an id that its caller chose may be of a task that had it before.
-    if (this.store.owns(taskId)) waited.result = { value };
-    this.notify(taskId, 'ended');
   }
 
   #schedule(): void {

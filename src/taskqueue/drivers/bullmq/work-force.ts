@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { WaitingError, type Job } from 'bullmq';
 import { sleep } from '../../../core/deadline.js';
 import type { HubErrorOptions } from '../../../core/errors.js';
+import type { JsonValue } from '../../../core/json.js';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
 import { faultText, isUp, type RedisClients } from '../../../redis/index.js';
 import type { TaskRegistration } from '../../runner/run-outcome.js';
@@ -42,6 +43,8 @@ export class WorkForce {
     store: JobStore,
     private readonly logger: StoreLogger,
     source: HubErrorOptions,
+    /** Is told of each task that has been stored as done here. */
+    private readonly onCompleted: (taskId: string, result: JsonValue) => void,
   ) {
     const { keys } = store;
     this.cancels = new CancelWatch(clients, keys, logger);
@@ -160,6 +163,7 @@ export class WorkForce {
       // An outage is told once, by the connection.
       if (this.clients.up) this.logger.warn(`the worker of queue "${queue}": ${faultText(error)}`);
     });
+    worker.on('completed', ({ id = '' }, result: JsonValue) => this.onCompleted(id, result));
     worker.on('stalled', (jobId) => this.logger.warn(`task ${jobId} lost its worker and runs again.`));
     return worker;
   }
