@@ -87,7 +87,7 @@ export class TaskExecutor {
       // The job stays as it is: when its lock has run out, another worker runs it again.
       if (end === undefined) throw new DelayedError();
       if (reports !== undefined) await this.#unlessAbandoned(reports);
-      return await this.#conclude(started, end);
+      return end.kind === 'success' ? this.#result(attempt, end.json) : await this.#conclude(started, end);
     } finally {
       unwatch();
       if (run !== undefined) this.#runs.delete(run);
@@ -189,13 +189,14 @@ export class TaskExecutor {
     await job.updateProgress(progress);
   }
 
-  async #conclude({ task, registration }: TaskRun<Attempt>, end: RunEnd): Promise<unknown> {
+  #result(task: Attempt, json: string): unknown {
+    const fault = this.#oversize(`the result of task "${task.name}"`, json);
+    if (fault === undefined) return JSON.parse(json) as unknown;
+    return this.#fail(task, { type: 'PAYLOAD_INVALID', message: errorMessage(fault) });
+  }
+
+  async #conclude({ task, registration }: TaskRun<Attempt>, end: Exclude<RunEnd, { kind: 'success' }>): Promise<never> {
     switch (end.kind) {
-      case 'success': {
-        const fault = this.#oversize(`the result of task "${task.name}"`, end.json);
-        if (fault === undefined) return JSON.parse(end.json) as unknown;
-        return this.#fail(task, { type: 'PAYLOAD_INVALID', message: errorMessage(fault) });
-      }
       case 'revoked':
         task.job.opts.attempts = 0;
         await this.cancels.forget(task.taskId);

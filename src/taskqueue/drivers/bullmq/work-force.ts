@@ -168,14 +168,17 @@ export class WorkForce {
     return worker;
   }
 
-  async #process(job: Job, token: string | undefined): Promise<unknown> {
+  /** Not async itself: each turn through the promises counts where tasks are short. */
+  #process(job: Job, token: string | undefined): Promise<unknown> {
     // BullMQ may take one more while it closes.
-    if (this.#stopped || this.#draining !== undefined) {
-      await job.moveToWait(token);
-      throw new WaitingError();
-    }
+    if (this.#stopped || this.#draining !== undefined) return this.#giveBack(job, token);
     const registration = this.registry.get(job.name);
     return registration === undefined ? this.#parked.park(job, token) : this.#executor.run(job, registration);
+  }
+
+  async #giveBack(job: Job, token: string | undefined): Promise<never> {
+    await job.moveToWait(token);
+    throw new WaitingError();
   }
 
   #describe(): WorkerInfo {
