@@ -193,15 +193,18 @@ describe.skipIf(realStack.missing)(`experiments on the real stack${realStack.not
   });
 
   it('is what Celery tells of its worker', async () => {
+    const [worker] = await tasks.workers();
+    // One that is named ends the wait with its answer.
+    const to = ['--json', '--destination', worker?.name ?? '', '--timeout', '30'];
     const [stats = {}] = Object.values(
-      JSON.parse(await celery('inspect', 'stats', '--json')) as Record<string, { total?: Record<string, number> }>,
+      JSON.parse(await celery('inspect', 'stats', ...to)) as Record<string, { total?: Record<string, number> }>,
     );
     expect(stats.total).toMatchObject({ 'sklearn.train': 3, 'sklearn.evaluate': 2 });
     const workerLog = (await stack.workers[0]?.log()) ?? '';
     const succeeded = workerLog.match(/Task sklearn\.predict\[\S+ succeeded/g)?.length;
     expect(stats.total?.['sklearn.predict']).toBe(succeeded);
     const [registered = []] = Object.values(
-      JSON.parse(await celery('inspect', 'registered', '--json')) as Record<string, string[]>,
+      JSON.parse(await celery('inspect', 'registered', ...to)) as Record<string, string[]>,
     );
     expect(registered).toEqual(expect.arrayContaining(['sklearn.train', 'sklearn.predict', 'sklearn.evaluate']));
   });
