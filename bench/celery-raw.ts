@@ -10,14 +10,17 @@ export const ARGUMENTS: [args: string[], kwargs: Record<string, string | number 
 ];
 
 /** A task's message by hand: the headers and the body that the driver sends. */
-function taskMessage(): { id: string; headers: Record<string, unknown>; body: string } {
+function taskMessage(
+  task = 'bench.rows',
+  args: readonly unknown[] = ARGUMENTS,
+): { id: string; headers: Record<string, unknown>; body: string } {
   const id = randomUUID();
   const embed = { callbacks: null, errbacks: null, chain: null, chord: null };
   return {
     id,
     headers: {
       lang: 'js',
-      task: 'bench.rows',
+      task,
       id,
       shadow: null,
       eta: null,
@@ -36,7 +39,7 @@ function taskMessage(): { id: string; headers: Record<string, unknown>; body: st
       stamped_headers: null,
       stamps: {},
     },
-    body: JSON.stringify([...ARGUMENTS, embed]),
+    body: JSON.stringify([...args, embed]),
   };
 }
 
@@ -46,24 +49,42 @@ export class RawCelery {
     private readonly connection: ChannelModel,
     private readonly channel: ConfirmChannel,
     private readonly redis: Redis,
+    /** Hears of results. */
+    private readonly ears: Redis,
   ) {}
 
   static async open(amqp: string, redis: string): Promise<RawCelery> {
     const connection = await connect(amqp);
-    return new RawCelery(connection, await connection.createConfirmChannel(), new Redis(redis));
+    return new RawCelery(connection, await connection.createConfirmChannel(), new Redis(redis), new Redis(redis));
   }
 
   /** @param done called when the broker has confirmed it */
   publish(queue: string, done: (error: unknown) => void): void {
-    const { id, headers, body } = taskMessage();
-    const properties = { contentType: 'application/json', contentEncoding: 'utf-8', persistent: true, mandatory: true };
-    this.channel.publish(
-      '',
-      queue,
-      Buffer.from(body),
-      { ...properties, headers, correlationId: id, messageId: id },
-      done,
-    );
+    this.#publish(queue, taskMessage(), done);
+  }
+
+  /**
+   * One task from submit to result with nothing that could be left out: its channel is subscribed to first, and the broker's
+   * confirm is not waited for. Nothing is asked of Redis, so a result that is not published is never seen.
+   */
+  async trip(queue: string, task: string, args: readonly unknown[], prefix: string): Promise<unknown> {
+    const message = taskMessage(task, [args, {}]);
+    const channel = `${prefix}celery-task-meta-${message.id}`;
+    await this.ears.subscribe(channel);
+    const result = new Promise((resolve) => {
+      const hear = (heard: string, text: string): void => {
+        if (heard !== channel) return;
+        const meta = JSON.parse(text) as { status: string; result: unknown };
+        if (meta.status !== 'SUCCESS') return;
+        this.ears.off('message', hear);
+        resolve(meta.result);
+      };
+      this.ears.on('message', hear);
+    });
+    this.#publish(queue, message, () => undefined);
+    const value = await result;
+    void this.ears.unsubscribe(channel);
+    return value;
   }
 
   /** Resolves when Redis has it. */
@@ -111,5 +132,17 @@ export class RawCelery {
   async close(): Promise<void> {
     await this.connection.close();
     this.redis.disconnect();
+    this.ears.disconnect();
+  }
+
+  #publish(queue: string, { id, headers, body }: ReturnType<typeof taskMessage>, done: (error: unknown) => void): void {
+    const properties = { contentType: 'application/json', contentEncoding: 'utf-8', persistent: true, mandatory: true };
+    this.channel.publish(
+      '',
+      queue,
+      Buffer.from(body),
+      { ...properties, headers, correlationId: id, messageId: id },
+      done,
+    );
   }
 }

@@ -113,18 +113,29 @@ async function overRedis({ redis, raw, python, queue, prefix }: CeleryStage): Pr
   ];
 }
 
-async function roundTrips({ rabbit, python }: CeleryStage, queue: string): Promise<BenchLine[]> {
+async function roundTrips({ rabbit, raw, python, prefix }: CeleryStage, queue: string): Promise<BenchLine[]> {
   const kinds = ['late', 'plain'] as const;
   const ours = { late: [] as number[], plain: [] as number[] };
+  const byHand = { late: [] as number[], plain: [] as number[] };
+  const once = async (call: (trip: number) => Promise<unknown>, trip: number): Promise<number> =>
+    elapsed(async () => {
+      if ((await call(trip)) !== trip + 1) throw new Error("another task's result");
+    });
   for (let block = 0; block <= TRIPS.blocks; block += 1) {
     for (const kind of kinds) {
-      for (let trip = 0; trip < TRIPS.block; trip += 1) {
-        const ms = await elapsed(async () => {
-          const id = await rabbit.submitTask(`bench.${kind}`, { args: [trip, 1], queue });
-          const result = await rabbit.getResult(id);
-          if (result !== trip + 1) throw new Error("another task's result");
-        });
-        if (block > 0) ours[kind].push(ms);
+      const sides = [
+        [
+          ours,
+          async (trip: number) =>
+            rabbit.getResult(await rabbit.submitTask(`bench.${kind}`, { args: [trip, 1], queue })),
+        ],
+        [byHand, (trip: number) => raw.trip(queue, `bench.${kind}`, [trip, 1], prefix)],
+      ] as const;
+      for (const [times, call] of sides) {
+        for (let trip = 0; trip < TRIPS.block; trip += 1) {
+          const ms = await once(call, trip);
+          if (block > 0) times[kind].push(ms);
+        }
       }
       await python.measure(kind, queue, TRIPS.block);
     }
@@ -135,6 +146,7 @@ async function roundTrips({ rabbit, python }: CeleryStage, queue: string): Promi
       const theirs = await python.measure('percentile', kind, p);
       lines.push(
         time(`submit to result, ${kind} task, p${p}, against Celery`, 'ms', percentile(ours[kind], p), theirs),
+        time(`the same by hand, against Celery`, 'ms', percentile(byHand[kind], p), theirs),
       );
     }
   }
