@@ -155,4 +155,25 @@ describe.skipIf(rabbit.missing)(`a load while the network fails${rabbit.note}`, 
       await impatient.shutdown();
     }
   });
+
+  it('a message whose retry cannot be sent holds its place no longer than its delivery lasts', async () => {
+    const plugin = await openChaosPlugin(broker.amqpUrl);
+    try {
+      await plugin.createQueue('held');
+      await plugin.sendData('held', 1, { messageId: 'failing' });
+      await broker.setMemoryAlarm(true);
+      const deliveries: boolean[] = [];
+      await plugin.subscribe('held', ({ redelivered }) => {
+        deliveries.push(redelivered);
+        throw new Error('not yet');
+      });
+      await expect.poll(() => deliveries, { timeout: 5_000 }).toEqual([false]);
+      await broker.closeConnections(({ name }) => name.endsWith(' consume'));
+      await expect.poll(() => deliveries, { timeout: 5_000 }).toEqual([false, true]);
+      expect((await plugin.healthCheck()).details).toMatchObject({ degraded: true, blocked: 'low on memory' });
+    } finally {
+      await broker.setMemoryAlarm(false);
+      await plugin.shutdown();
+    }
+  });
 });

@@ -1,17 +1,25 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { randomFrom, testSeed } from '../../durability/seeded-random.js';
+import { ATTEMPT } from '../../../src/datastream/drivers/rabbitmq/hub-headers.js';
+import type { Message } from '../../../src/datastream/index.js';
 import { neededService } from '../../support/needed-service.js';
 import { RabbitBroker } from '../../support/rabbit-broker.js';
 import { acceptsAgain, plainClientAgain } from './broker-return.js';
 import { ChaosLog } from './chaos-log.js';
+import { openChaosPlugin } from './chaos-plugin.js';
 import { ChaosScene, type ChaosSceneOptions } from './chaos-scene.js';
 import { CHAOS, RETURN_MS } from './chaos-size.js';
+import { rawMessages } from './raw-messages.js';
 
 const rabbit = neededService('rabbitmq');
 const TIMEOUT = 180_000;
 /** What the driver logs when the broker cancels its consumer. */
 const ENDED = /the broker has ended the subscription/;
+/** After so many ms a broker that is killed still knows of a queue that it has declared: its record is on disk then. */
+const DECLARED_MS = 2_000;
+/** Messages of a stock. */
+const STOCK = 3_000;
 
 describe.skipIf(rabbit.missing)(`a load while the broker fails${rabbit.note}`, { timeout: TIMEOUT }, () => {
   const seed = testSeed();
@@ -77,6 +85,42 @@ describe.skipIf(rabbit.missing)(`a load while the broker fails${rabbit.note}`, {
     console.log(['broker outage', ...returns, ...figures].join('\n  '));
     expect(scenes.flatMap(({ load }) => load.rejected)).toEqual([]);
     expect(log.unhandled).toEqual([]);
+  });
+
+  it('a stock in a classic queue, all of which a killed broker calls redelivered, is worked on at once and in order', async () => {
+    const plugin = await openChaosPlugin(broker.amqpUrl, { queueType: 'classic' });
+    try {
+      await plugin.createQueue('stock');
+      await pause(DECLARED_MS);
+      await plugin.sendBatch(
+        'stock',
+        Array.from({ length: STOCK }, (_, index) => ({ payload: index })),
+      );
+      const took: Message[] = [];
+      const subscription = await plugin.subscribe('stock', async (message) => {
+        took.push(message);
+        await pause(20);
+      });
+      await expect.poll(() => took.length).toBeGreaterThan(0);
+      await broker.kill();
+      await broker.start();
+      await expect
+        .poll(() => took.filter(({ redelivered }) => redelivered).length, { timeout: 5_000 })
+        .toBeGreaterThan(1);
+      await subscription.close();
+      const again = took.filter(({ redelivered }) => redelivered);
+      const [first = -1] = again.map(({ payload }) => Number(payload));
+      expect(again.map(({ payload }) => payload)).toEqual(again.map((_, index) => first + index));
+      expect(new Set(again.map(({ attempt }) => attempt))).toEqual(new Set([2]));
+      expect(first).toBeLessThanOrEqual(took.length - again.length);
+      // The rest is as it was sent: nothing was put to the end of the queue to be counted.
+      const rest = await rawMessages(broker.amqpUrl, 'stock', 100);
+      expect(rest).toHaveLength(100);
+      expect(rest.map(({ content }) => Number(content))).toEqual(rest.map((_, index) => first + again.length + index));
+      expect(rest.filter(({ properties }) => ATTEMPT in (properties.headers ?? {}))).toEqual([]);
+    } finally {
+      await plugin.shutdown();
+    }
   });
 
   it('connections that the broker closes again and again', async () => {

@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { connect } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RabbitMQPlugin } from '../../../src/datastream/drivers/rabbitmq/rabbitmq.plugin.js';
 import { neededService } from '../../support/needed-service.js';
@@ -8,6 +7,7 @@ import { ChaosLoad } from './chaos-load.js';
 import { ChaosLog } from './chaos-log.js';
 import { openChaosPlugin } from './chaos-plugin.js';
 import { CHAOS } from './chaos-size.js';
+import { rawMessages } from './raw-messages.js';
 
 const rabbit = neededService('rabbitmq');
 const TIMEOUT = 120_000;
@@ -29,18 +29,6 @@ describe.skipIf(rabbit.missing)(`messages that fail${rabbit.note}`, { timeout: T
     expect(log.unhandled).toEqual([]);
     log.close();
   });
-
-  /** Headers of the oldest message of a queue. */
-  async function headersIn(queue: string): Promise<Record<string, unknown>> {
-    const connection = await connect(vhost.url);
-    try {
-      const message = await (await connection.createChannel()).get(queue);
-      if (message === false) throw new Error(`"${queue}" is empty`);
-      return { ...message.properties.headers };
-    } finally {
-      await connection.close();
-    }
-  }
 
   it('a message that always fails ends as a dead letter, and the others flow on', async () => {
     await plugin.createQueue('failing');
@@ -75,7 +63,8 @@ describe.skipIf(rabbit.missing)(`messages that fail${rabbit.note}`, { timeout: T
         ...{ reason: 'failed', detail: 'failure 3', attempt: ATTEMPTS },
       },
     ]);
-    const failures = JSON.parse(String((await headersIn('failing.dead'))['x-hub-failures'])) as unknown[];
+    const [letter] = await rawMessages(vhost.url, 'failing.dead', 1);
+    const failures = JSON.parse(String(letter?.properties.headers?.['x-hub-failures'])) as unknown[];
     expect(failures).toMatchObject([1, 2, 3].map((attempt) => ({ attempt, detail: `failure ${attempt}` })));
     broken = false;
     await expect.poll(async () => plugin.redriveDeadLetters('failing'), { timeout: 5_000 }).toBe(1);

@@ -28,6 +28,8 @@ export class Consumer {
   #live: LiveChannel | undefined;
   /** Whether the broker has agreed to deliver on it; until then who attaches it hears of what goes wrong. */
   #agreed = false;
+  /** Whether the last connection that it was attached on was lost. */
+  #cutOff = false;
   #tag = '';
   #attaching: Promise<void> | undefined;
   #detaching: Promise<void> | undefined;
@@ -79,6 +81,10 @@ export class Consumer {
     const live = await this.context.openChannel(this.queue, (closed) => this.#lost(closed));
     try {
       await this.context.withinDeadline(live.channel.prefetch(this.prefetch));
+      if (this.#cutOff) {
+        const { messageCount } = await this.context.withinDeadline(live.channel.checkQueue(this.queue));
+        live.outlive(messageCount);
+      }
       if (!this.#wanted) return this.#release(live);
       this.#live = live;
       this.#agreed = false;
@@ -88,6 +94,7 @@ export class Consumer {
       await this.context.withinDeadline(consumed);
       if (!live.open) throw new Error(live.fault ?? 'the channel was closed');
       this.#agreed = true;
+      this.#cutOff = false;
     } catch (error) {
       this.#release(live);
       throw this.context.explain(error, this.queue);
@@ -114,7 +121,8 @@ export class Consumer {
     if (this.#live !== live) return;
     this.#live = undefined;
     if (!this.#agreed) return;
-    if (live.fault !== undefined) this.events.ended(live.fault);
+    if (live.fault === undefined) this.#cutOff = true;
+    else this.events.ended(live.fault);
     void this.#reattach();
   }
 

@@ -6,12 +6,13 @@ import { faultText } from '../../../amqp/amqp.errors.js';
  * another one its tag would settle somebody else's delivery, or close that channel.
  */
 export class LiveChannel {
-  #open = true;
+  readonly #gone = new AbortController();
   /** Tags of the deliveries that nobody has settled, ascending as the broker counts them. */
   readonly #unsettled = new Set<number>();
   /** Tags of those that are done with, and of which the broker is told after this turn of the event loop. */
   #done: number[] = [];
   #moves = 0;
+  #outlived = 0;
   #retired = false;
   #fault: string | undefined;
 
@@ -27,7 +28,12 @@ export class LiveChannel {
 
   /** Whether its deliveries can still be settled. */
   get open(): boolean {
-    return this.#open;
+    return !this.#gone.signal.aborted;
+  }
+
+  /** Fires when they cannot be settled any more: what is in hand is delivered again, and nobody needs to see to it. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
   }
 
   /** Why the broker has closed it; `undefined` when it has not, or the connection went. */
@@ -37,12 +43,23 @@ export class LiveChannel {
 
   /** Deliveries that are not settled. */
   get inHand(): number {
-    return this.#open ? this.#unsettled.size + this.#done.length : 0;
+    return this.open ? this.#unsettled.size + this.#done.length : 0;
   }
 
   /** How often a message came or was settled. */
   get moves(): number {
     return this.#moves;
+  }
+
+  /** Its first `count` deliveries have waited while this process was without the broker, and have not killed it. */
+  outlive(count: number): void {
+    this.#outlived = count;
+  }
+
+  /** Whether a delivery is one of those of {@link outlive}. */
+  hasOutlived({ fields }: AmqpMessage): boolean {
+    // The broker counts the deliveries of a channel from 1.
+    return fields.deliveryTag <= this.#outlived;
   }
 
   /** Counts a delivery. */
@@ -58,7 +75,7 @@ export class LiveChannel {
 
   /** As {@link ack}, together with others that are done with at this moment: one frame tells of many. */
   ackSoon({ fields }: AmqpMessage): void {
-    if (!this.#open || !this.#unsettled.delete(fields.deliveryTag)) return;
+    if (!this.open || !this.#unsettled.delete(fields.deliveryTag)) return;
     if (this.#done.push(fields.deliveryTag) > 1) return;
     process.nextTick(() => {
       this.#flush();
@@ -84,14 +101,14 @@ export class LiveChannel {
 
   /** Closes it, after what was settled has reached the broker. What is in hand goes back to the queue. Never throws. */
   async close(): Promise<void> {
-    if (!this.#open) return;
+    if (!this.open) return;
     this.#flush();
     this.#ended();
     await this.channel.close().catch(() => undefined);
   }
 
   #settle({ fields }: AmqpMessage, send: (channel: ConfirmChannel) => void): boolean {
-    if (!this.#open) return false;
+    if (!this.open) return false;
     try {
       send(this.channel);
     } catch {
@@ -108,7 +125,7 @@ export class LiveChannel {
   #flush(): void {
     const done = this.#done;
     this.#done = [];
-    if (!this.#open || done.length === 0) return;
+    if (!this.open || done.length === 0) return;
     const [oldest = Number.POSITIVE_INFINITY] = this.#unsettled;
     const last = done.reduce((latest, tag) => (tag < oldest ? Math.max(latest, tag) : latest), 0);
     try {
@@ -126,8 +143,8 @@ export class LiveChannel {
   }
 
   #ended(): void {
-    if (!this.#open) return;
-    this.#open = false;
+    if (!this.open) return;
+    this.#gone.abort(new Error('the channel of the delivery is gone'));
     this.onClosed(this);
   }
 }

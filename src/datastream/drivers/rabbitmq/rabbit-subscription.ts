@@ -134,8 +134,12 @@ export abstract class RabbitSubscription implements Subscription {
 
   #arrived(held: Held): void {
     const { settlement } = this.context;
-    // Counted before it is worked on: it may be what killed an earlier process.
-    const unfit = settlement.unfit(held) ?? (held.received.uncounted ? (one) => settlement.count(one) : undefined);
+    const { live, received } = held;
+    // Counted before it is worked on: it may be what killed an earlier process. Not after an outage that this process has
+    // outlived: a broker that was killed calls all that it had stored redelivered, and none would be worked on before all
+    // are counted.
+    const counts = received.uncounted && !live.hasOutlived(received.raw);
+    const unfit = settlement.unfit(held) ?? (counts ? (one) => settlement.count(one) : undefined);
     if (unfit !== undefined) {
       void this.#settle(held, unfit);
       return;
@@ -160,8 +164,9 @@ export abstract class RabbitSubscription implements Subscription {
         this.#fault.worked('settle messages');
         return;
       } catch (error) {
+        if (!held.live.open) break;
         this.#fault.failed('settle messages', error);
-        await sleep(retryDelay(this.context.reconnect, attempt), this.runs.signal).catch(() => undefined);
+        await sleep(retryDelay(this.context.reconnect, attempt), this.#endOf(held)).catch(() => undefined);
         if (this.runs.signal.aborted) return;
       }
     }
@@ -212,9 +217,14 @@ export abstract class RabbitSubscription implements Subscription {
     } catch (error) {
       if (!HubError.is(error, 'NOT_FOUND')) throw error;
       // Whoever owns the topology has made no queue for this delay: the message waits in hand.
-      await sleep(delay, this.runs.signal);
+      await sleep(delay, this.#endOf(held));
       return settlement.again(held, 0, detail);
     }
+  }
+
+  /** Fires when nothing can be done for a message any more. */
+  #endOf({ live }: Held): AbortSignal {
+    return AbortSignal.any([this.runs.signal, live.gone]);
   }
 }
 

@@ -132,8 +132,12 @@ export class Settlement {
     if (!live.open) return false;
     try {
       const { content, properties } = republished(received, change, this.source);
-      return await work((routingKey) => this.publisher.publish({ exchange: '', routingKey, content, properties }));
+      return await work((routingKey) =>
+        // Without its delivery the copy is of no use, and who waits for it would hold the place of other messages.
+        this.publisher.publish({ exchange: '', routingKey, content, properties }, { signal: live.gone }),
+      );
     } catch (error) {
+      if (!live.open) return false;
       // Headers of another client that cannot be sent again: the broker moves it to the dead letters as it is.
       if (!HubError.is(error, 'PAYLOAD_INVALID')) throw error;
       this.#tellBuried(received, errorMessage(error));
