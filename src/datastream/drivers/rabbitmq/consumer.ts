@@ -28,8 +28,6 @@ export class Consumer {
   #live: LiveChannel | undefined;
   /** Whether the broker has agreed to deliver on it; until then who attaches it hears of what goes wrong. */
   #agreed = false;
-  /** Whether the last connection that it was attached on was lost. */
-  #cutOff = false;
   #tag = '';
   #attaching: Promise<void> | undefined;
   #detaching: Promise<void> | undefined;
@@ -51,7 +49,7 @@ export class Consumer {
 
   /** Attaches it for the first time; rejects when that is not possible. */
   async start(): Promise<void> {
-    await this.#attach();
+    await this.#attach(false);
   }
 
   /** Attaches it again after {@link stop}; resolves when it is, or is not wanted any more. */
@@ -59,7 +57,7 @@ export class Consumer {
     this.#wanted = true;
     this.#ended = new AbortController();
     await this.#detaching;
-    await this.#reattach();
+    await this.#reattach(false);
   }
 
   /** Takes nothing more; resolves when the broker delivers nothing more. Its channel closes when nothing is in hand. */
@@ -77,11 +75,12 @@ export class Consumer {
     return this.#detaching;
   }
 
-  async #attach(): Promise<void> {
+  /** @param cutOff whether it was attached until the connection was lost */
+  async #attach(cutOff: boolean): Promise<void> {
     const live = await this.context.openChannel(this.queue, (closed) => this.#lost(closed));
     try {
       await this.context.withinDeadline(live.channel.prefetch(this.prefetch));
-      if (this.#cutOff) {
+      if (cutOff) {
         const { messageCount } = await this.context.withinDeadline(live.channel.checkQueue(this.queue));
         live.outlive(messageCount);
       }
@@ -94,7 +93,6 @@ export class Consumer {
       await this.context.withinDeadline(consumed);
       if (!live.open) throw new Error(live.fault ?? 'the channel was closed');
       this.#agreed = true;
-      this.#cutOff = false;
     } catch (error) {
       this.#release(live);
       throw this.context.explain(error, this.queue);
@@ -112,7 +110,7 @@ export class Consumer {
     this.#release(live);
     if (!wanted) return;
     this.events.ended('the queue was deleted, or its node is gone');
-    void this.#reattach();
+    void this.#reattach(false);
   }
 
   /** The channel is gone. */
@@ -121,9 +119,8 @@ export class Consumer {
     if (this.#live !== live) return;
     this.#live = undefined;
     if (!this.#agreed) return;
-    if (live.fault === undefined) this.#cutOff = true;
-    else this.events.ended(live.fault);
-    void this.#reattach();
+    if (live.fault !== undefined) this.events.ended(live.fault);
+    void this.#reattach(live.fault === undefined);
   }
 
   /** Lets the channel go when its last message is settled. */
@@ -133,21 +130,21 @@ export class Consumer {
     live.retire();
   }
 
-  async #reattach(): Promise<void> {
+  async #reattach(cutOff: boolean): Promise<void> {
     if (!this.#wanted || this.#live !== undefined) return;
-    this.#attaching ??= this.#keepTrying().finally(() => {
+    this.#attaching ??= this.#keepTrying(cutOff).finally(() => {
       this.#attaching = undefined;
     });
     await this.#attaching;
   }
 
-  async #keepTrying(): Promise<void> {
+  async #keepTrying(cutOff: boolean): Promise<void> {
     for (let attempt = 1; this.#wanted && this.#live === undefined; attempt += 1) {
       const { signal } = this.#ended;
       try {
         await this.context.whenUp(signal);
         if (attempt > 1) await this.context.restore(this.queue);
-        await this.#attach();
+        await this.#attach(cutOff);
         this.fault.worked(TAKE);
       } catch (error) {
         // The first attempt comes before the connection is known to be lost, and fails with it.
