@@ -54,6 +54,8 @@ export class TcpProxy {
   /** Destroys all connections; new ones are welcome. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+    // Sockets say that they are closed in a later turn only; who asks at once must not be told of what was just cut.
+    this.#links.clear();
   }
 
   /** Refuses new connections; those that are open stay: {@link cut} them, when a server that is gone is meant. */
