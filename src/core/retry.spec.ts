@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HubError } from './errors.js';
-import { checkRetry, resolveRetry, retryDelay, type RetryPolicy } from './retry.js';
+import { checkRetry, resolveRetry, retryDelay, retrySpan, type RetryPolicy } from './retry.js';
 
 describe('retry policy', () => {
   it('does not retry by default', () => {
@@ -17,6 +17,11 @@ describe('retry policy', () => {
 
   it('stays finite where the product is not', () => {
     expect(retryDelay({ delay: 1, factor: 10 }, 10_000)).toBe(60_000);
+  });
+
+  it('spans all its waits, at their longest', () => {
+    expect(retrySpan({})).toBe(0);
+    expect(retrySpan({ attempts: 5, delay: 100, factor: 2, maxDelay: 700, jitter: 1 })).toBe(100 + 200 + 400 + 700);
   });
 
   it('draws the share that jitter names', () => {

@@ -41,6 +41,14 @@ export function retryDelay(policy: RetryPolicy, attempt: number, random: () => n
   return Math.round(wait * (1 - jitter * random()));
 }
 
+/** The longest that all waits of a policy may take together, in ms; the runs between them are not counted. */
+export function retrySpan(policy: RetryPolicy): number {
+  const { attempts } = resolveRetry(policy);
+  let span = 0;
+  for (let attempt = 1; attempt < attempts; attempt += 1) span += retryDelay(policy, attempt, () => 0);
+  return span;
+}
+
 /**
  * `policy` with the defaults filled in, or `INVALID_ARGUMENT` naming the field that makes no sense.
  * @param source plugin, driver and operation for the error

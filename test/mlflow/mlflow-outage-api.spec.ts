@@ -3,7 +3,8 @@ import { PassThrough } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { collect, rejectsWith } from '../../src/core/contract.js';
-import type { MLflowPlugin, RejectedWrite } from '../../src/mlops/drivers/mlflow/index.js';
+import type { RejectedWrite } from '../../src/mlops/drivers/mlflow/index.js';
+import { MLflowPlugin } from '../../src/mlops/drivers/mlflow/mlflow.plugin.js';
 import { AWAY, backlog, chaosPlugin, setAside, WELL } from './chaos/chaos-plugin.js';
 import { ChaosProxy } from './chaos/chaos-proxy.js';
 import { StockServer } from './chaos/stock-server.js';
@@ -79,6 +80,24 @@ describe.skipIf(python === undefined)(`what an application sees of an MLflow out
       Array.from({ length: 100 }, (_, step) => step),
     );
     await mlops.startRun(await mlops.createExperiment('now'));
+  });
+
+  it('a flush and a read with the default options live through a server that is away for a moment', LIMIT, async () => {
+    const proxy = await ChaosProxy.start(server.port, () => 0.5);
+    ends.push(() => proxy.stop());
+    const mlops = new MLflowPlugin({ mlflowUri: proxy.url, spool: { dir: join(server.folder, 'spool-of-a-moment') } });
+    ends.push(() => mlops.shutdown());
+    await mlops.initialize();
+    const { runId } = await mlops.startRun(await mlops.createExperiment('a moment'));
+    await proxy.away();
+    await mlops.logMetric(runId, 'loss', 0.5, { step: 0 });
+    expect(await backlog(mlops)).toBe(1);
+    const waiting = Promise.all([mlops.flush(), mlops.getRun(runId)]);
+    await setTimeout(50);
+    await proxy.back();
+    const [, run] = await waiting;
+    expect(run.metrics['loss']?.value).toBe(0.5);
+    expect(await mlops.healthCheck()).toMatchObject(WELL);
   });
 
   it('reads the writes that the server refused later, and forgets them', LIMIT, async () => {

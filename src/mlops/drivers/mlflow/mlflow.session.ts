@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { withDeadline } from '../../../core/deadline.js';
 import { errorMessage, HubError } from '../../../core/errors.js';
 import type { JsonObject } from '../../../core/json.js';
+import { retrySpan } from '../../../core/retry.js';
 import type { StoreLogger } from '../../../embedded/store-logger.js';
 import { InFlight } from '../../mlops.in-flight.js';
 import { RunWriteBuffer, spoolFolder, type BufferStatus, type RunWriter } from './buffer/index.js';
@@ -55,6 +56,8 @@ export class MLflowSession {
       const writes = await RunWriteBuffer.open(writerOf(client, spool.enabled), {
         ...buffer,
         logger,
+        // What waits for spooled writes is as patient as a call that sends its request again.
+        patience: Math.min(retrySpan(resolved.retry), resolved.deadline),
         ...(spool.enabled ? { spool: { folder, maxBytes, durability } } : {}),
       });
       return new MLflowSession(client, writes, watch, spool.enabled);

@@ -28,6 +28,11 @@ export interface BufferOptions {
   concurrency?: number;
   /** How often the server is tried while it is away. Default from 500 ms to 30 s, doubling, with half of it at random. */
   retry?: RetryPolicy;
+  /**
+   * How long `flush` and `settle` bear failures of the server before they reject, in ms; one that has been away for longer
+   * is tried once. Default 0.
+   */
+  patience?: number;
   /** How often files of processes that are gone are looked for, in ms. Default 30 000. */
   adoptInterval?: number;
   /** Default: the context `MLflow`. */
@@ -41,6 +46,7 @@ export const BUFFER_DEFAULTS = {
   maxBufferedBytes: 64 * 1024 * 1024,
   concurrency: 4,
   retry: { delay: 500, factor: 2, maxDelay: 30_000, jitter: 0.5 },
+  patience: 0,
   adoptInterval: 30_000,
 } as const;
 

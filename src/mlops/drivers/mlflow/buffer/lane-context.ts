@@ -15,6 +15,8 @@ export interface LaneContext {
   readonly gate: ServerGate;
   readonly spool: Spool | undefined;
   readonly retry: RetryPolicy;
+  /** For how long those who wait until writes are on the server bear failures, in ms. */
+  readonly patience: number;
   /** How long a first write waits for others, in ms. */
   readonly linger: number;
   /** Whether no more requests may begin. */

@@ -15,6 +15,7 @@ const MAX_DELAY = 2_000;
  */
 export class LaneRecord {
   #failures = 0;
+  #failingSince = 0;
   #own = 0;
   #faults = 0;
   #faultsSince = 0;
@@ -51,16 +52,26 @@ export class LaneRecord {
     return this.#faults > 0;
   }
 
+  /** Whether it has been failing for `ms` ms. */
+  failsFor(ms: number): boolean {
+    return this.#failures > 0 && performance.now() - this.#failingSince >= ms;
+  }
+
   /** How long the run waits after its last failure, in ms. */
   wait(retry: RetryPolicy): number {
     return Math.max(retryDelay({ ...retry, maxDelay: MAX_DELAY }, this.#failures), retryAfterOf(this.#lastError));
   }
 
-  /** A request is about to be made: decides whether its failure may be held against a write. */
-  begin(): void {
-    const lasted = performance.now() - this.#faultsSince >= this.#patience;
+  /**
+   * A request is about to be made: decides whether its failure may be held against a write.
+   * @returns the time, in ms of `performance.now()`
+   */
+  begin(): number {
+    const now = performance.now();
+    const lasted = now - this.#faultsSince >= this.#patience;
     this.#suspecting = this.#faults >= SUSPICIOUS && (this.successes() > this.#atLast || lasted);
     this.#atCondemned = undefined;
+    return now;
   }
 
   /** Whether an error of the request that has begun is held against its writes, though it may pass. */
@@ -87,7 +98,10 @@ export class LaneRecord {
   /** A try failed. */
   failed(error: unknown): void {
     const successes = this.successes();
-    if (this.#failures === 0) this.#atFirst = successes;
+    if (this.#failures === 0) {
+      this.#atFirst = successes;
+      this.#failingSince = performance.now();
+    }
     this.#failures += 1;
     if (successes > this.#atFirst) this.#own += 1;
     if (!isServerFault(error)) this.#faults = 0;

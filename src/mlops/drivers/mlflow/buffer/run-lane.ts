@@ -126,7 +126,7 @@ export class RunLane {
 
   /**
    * Resolves when all writes up to the place `last` are on the server. Tries at once, and rejects with `UNAVAILABLE` when
-   * the server is away.
+   * the server, or this run, has been failing for longer than the patience lasts.
    */
   async flush(last: number): Promise<void> {
     if (this.#firstOpen() > last) return;
@@ -143,15 +143,18 @@ export class RunLane {
     this.#queue = [];
     this.#leaveMemory(queue);
     this.#spool(queue);
-    if (this.#inFlight.length > 0) return;
-    this.#trying = false;
-    this.#failFlushes();
+    if (this.#inFlight.length === 0) this.#trying = false;
+  }
+
+  /** The server stays away: who waits for writes is told. */
+  giveUp(): void {
+    // What is under way from memory will tell.
+    if (this.context.spool !== undefined && this.#inFlight.length === 0) this.#failFlushes();
   }
 
   /** Gives up on requests under way, whose outcome stays open, and spools all that is in memory. */
   abandon(error: () => HubError): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#goOn();
     const writes = [...this.#inFlight.filter((write) => !write.settled), ...this.#queue];
     this.#inFlight = [];
     this.#queue = [];
@@ -164,8 +167,7 @@ export class RunLane {
   #mayGoOn(): boolean {
     if (this.context.closed()) return false;
     if (this.#queue.length > 0) return true;
-    if (this.#spooled === 0) return false;
-    return this.#trying || (!this.context.gate.away && this.#timer === undefined);
+    return this.#spooled > 0 && (this.#trying || (!this.context.gate.away && this.#timer === undefined));
   }
 
   async #run(): Promise<void> {
@@ -190,7 +192,7 @@ export class RunLane {
   async #sendMemory(): Promise<void> {
     const group = takeGroup(this.#queue);
     this.#inFlight = group;
-    this.record.begin();
+    const began = this.record.begin();
     try {
       await this.#fromMemory.send(this.runId, group);
     } catch (error) {
@@ -200,21 +202,21 @@ export class RunLane {
       this.#leaveMemory(undecided);
       if (this.context.spool === undefined) this.#giveUp(undecided, error);
       else this.#spool(undecided);
-      this.#failed(error);
+      this.#failed(error, began);
     } finally {
       this.#inFlight = [];
     }
   }
 
   async #sendSpooled(): Promise<void> {
-    this.record.begin();
+    const began = this.record.begin();
     try {
       const group = this.context.spool?.next(this.runId) ?? [];
       await this.#fromSpool.send(this.runId, group);
       // Nobody inserts before what was just sent: memory is empty, and later writes get later places.
       this.#firstSpooled = this.#spooled === 0 ? Infinity : Math.max(this.#firstSpooled, (group.at(-1)?.seq ?? 0) + 1);
     } catch (error) {
-      if (!this.context.closed()) this.#failed(error);
+      if (!this.context.closed()) this.#failed(error, began);
     }
   }
 
@@ -268,16 +270,17 @@ export class RunLane {
     this.#timer = undefined;
   }
 
-  #failed(error: unknown): void {
+  #failed(error: unknown, began: number): void {
+    const { gate, patience, retry } = this.context;
     this.#goOn();
     this.record.failed(error);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.pump();
-    }, this.record.wait(this.context.retry)).unref();
+    }, this.record.wait(retry)).unref();
     // When others work meanwhile, the answer to this run says nothing of the server: they go on.
-    if (this.record.own === 0 || !isAnswer(error)) this.context.gate.failed(error);
-    this.#failFlushes();
+    if (this.record.own === 0 || !isAnswer(error)) gate.failed(error, began);
+    if (gate.gone || this.record.failsFor(patience)) this.#failFlushes();
   }
 
   #failFlushes(): void {

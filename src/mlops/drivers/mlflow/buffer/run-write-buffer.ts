@@ -46,8 +46,9 @@ export class RunWriteBuffer {
         adopted: (runId, count, first) => this.#lane(runId).inherit(count, first),
       });
     }
-    this.#gate = new ServerGate(settings.retry, logger, {
+    this.#gate = new ServerGate(settings.retry, settings.patience, logger, {
       away: () => this.#all((lane) => lane.retreat()),
+      gone: () => this.#all((lane) => lane.giveUp()),
       back: () => this.#all((lane) => lane.pump()),
       retry: () => this.#try(),
     });
@@ -59,6 +60,7 @@ export class RunWriteBuffer {
       gate: this.#gate,
       spool: this.#spool,
       retry: settings.retry,
+      patience: settings.patience,
       linger: settings.linger,
       closed: () => this.#closed,
       rested: (lane) => this.#forgetIdle(lane),
@@ -97,8 +99,8 @@ export class RunWriteBuffer {
 
   /**
    * Resolves when all that was written before the call (to one run, or to any) is on the server; writes whose callers got
-   * an error do not count. Tries at once. `UNAVAILABLE` says how many writes are still spooled, `CONFLICT` how many spooled
-   * ones the server refused meanwhile.
+   * an error do not count. Tries at once. `UNAVAILABLE` says how many writes are still spooled after the server has failed
+   * for the buffer's `patience`, `CONFLICT` how many spooled ones the server refused meanwhile.
    */
   async flush(runId?: string): Promise<void> {
     this.#requireOpen();
@@ -113,7 +115,7 @@ export class RunWriteBuffer {
 
   /**
    * To be called before a run is read, or before a search of all: resolves when all that was written to it is on the
-   * server. `UNAVAILABLE` when data of it is still spooled here; what the server refused is no reason not to read, and
+   * server. `UNAVAILABLE`, as {@link flush}, when data of it is still spooled here; what the server refused is no reason not to read, and
    * one run that keeps failing while the others work is none to search no more.
    */
   async settle(runId?: string): Promise<void> {

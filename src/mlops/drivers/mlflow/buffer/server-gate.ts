@@ -7,6 +7,8 @@ import { retryAfterOf } from './run-writer.js';
 export interface GateEvents {
   /** The server went away. */
   away(): void;
+  /** It stays away: those who wait for their writes should wait no longer. */
+  gone(): void;
   /** It is back. */
   back(): void;
   /** It is time to try whether it is back. */
@@ -16,8 +18,12 @@ export interface GateEvents {
 /** Knows whether the server is there, by the requests that are made anyway, and when to try again. */
 export class ServerGate {
   #away = false;
+  #gone = false;
   #failures = 0;
   #successes = 0;
+  /** When it went away, and when it was last found so, in ms of `performance.now()`. */
+  #awaySince = 0;
+  #lastFailure = 0;
   /** Before this the server does not want to be asked, in ms of `performance.now()`. */
   #notBefore = 0;
   #lastError: unknown;
@@ -26,12 +32,19 @@ export class ServerGate {
 
   constructor(
     private readonly policy: RetryPolicy,
+    /** For how long it may be away before it is {@link gone}, in ms. */
+    private readonly patience: number,
     private readonly logger: StoreLogger,
     private readonly events: GateEvents,
   ) {}
 
   get away(): boolean {
     return this.#away;
+  }
+
+  /** Whether it has been away for longer than anybody wants to wait. */
+  get gone(): boolean {
+    return this.#gone;
   }
 
   /** Requests that worked since the start. */
@@ -46,15 +59,23 @@ export class ServerGate {
     return `${code}: ${errorMessage(this.#lastError)}`;
   }
 
-  /** A request found the server away. */
-  failed(error: unknown): void {
+  /** A request found the server away. @param began when it was made, in ms of `performance.now()` */
+  failed(error: unknown, began: number): void {
+    const now = performance.now();
     this.#lastError = error;
-    this.#failures += 1;
-    this.#notBefore = Math.max(this.#notBefore, performance.now() + retryAfterOf(error));
+    // Requests that were under way at the same time have seen one and the same outage.
+    if (!this.#away || began >= this.#lastFailure) this.#failures += 1;
+    this.#lastFailure = now;
+    this.#notBefore = Math.max(this.#notBefore, now + retryAfterOf(error));
     if (!this.#away) {
       this.#away = true;
+      this.#awaySince = now;
       this.logger.warn(`writes cannot be sent to the MLflow server and have to wait. ${this.reason}`);
       this.events.away();
+    }
+    if (!this.#gone && now - this.#awaySince >= this.patience) {
+      this.#gone = true;
+      this.events.gone();
     }
     this.#schedule();
   }
@@ -68,6 +89,7 @@ export class ServerGate {
     this.#timer = undefined;
     if (!this.#away || this.#closed) return;
     this.#away = false;
+    this.#gone = false;
     this.logger.log('the MLflow server answers again.');
     this.events.back();
   }
@@ -75,6 +97,7 @@ export class ServerGate {
   /** There is nothing to try with: the next write will tell. */
   presume(): void {
     this.#away = false;
+    this.#gone = false;
     this.#failures = 0;
   }
 
