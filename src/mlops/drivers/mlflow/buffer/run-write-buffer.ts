@@ -115,8 +115,8 @@ export class RunWriteBuffer {
 
   /**
    * To be called before a run is read, or before a search of all: resolves when all that was written to it is on the
-   * server. `UNAVAILABLE`, as {@link flush}, when data of it is still spooled here; what the server refused is no reason not to read, and
-   * one run that keeps failing while the others work is none to search no more.
+   * server. `UNAVAILABLE`, as {@link flush}, when data of it is still spooled here; what the server refused is no reason
+   * not to read, and one run that keeps failing while the others work is none to search no more.
    */
   async settle(runId?: string): Promise<void> {
     this.#requireOpen();

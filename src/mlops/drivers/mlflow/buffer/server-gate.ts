@@ -18,7 +18,6 @@ export interface GateEvents {
 /** Knows whether the server is there, by the requests that are made anyway, and when to try again. */
 export class ServerGate {
   #away = false;
-  #gone = false;
   #failures = 0;
   #successes = 0;
   /** When it went away, and when it was last found so, in ms of `performance.now()`. */
@@ -44,7 +43,7 @@ export class ServerGate {
 
   /** Whether it has been away for longer than anybody wants to wait. */
   get gone(): boolean {
-    return this.#gone;
+    return this.#away && this.#lastFailure - this.#awaySince >= this.patience;
   }
 
   /** Requests that worked since the start. */
@@ -62,6 +61,7 @@ export class ServerGate {
   /** A request found the server away. @param began when it was made, in ms of `performance.now()` */
   failed(error: unknown, began: number): void {
     const now = performance.now();
+    const known = this.gone;
     this.#lastError = error;
     // Requests that were under way at the same time have seen one and the same outage.
     if (!this.#away || began >= this.#lastFailure) this.#failures += 1;
@@ -73,10 +73,7 @@ export class ServerGate {
       this.logger.warn(`writes cannot be sent to the MLflow server and have to wait. ${this.reason}`);
       this.events.away();
     }
-    if (!this.#gone && now - this.#awaySince >= this.patience) {
-      this.#gone = true;
-      this.events.gone();
-    }
+    if (this.gone && !known) this.events.gone();
     this.#schedule();
   }
 
@@ -89,7 +86,6 @@ export class ServerGate {
     this.#timer = undefined;
     if (!this.#away || this.#closed) return;
     this.#away = false;
-    this.#gone = false;
     this.logger.log('the MLflow server answers again.');
     this.events.back();
   }
@@ -97,7 +93,6 @@ export class ServerGate {
   /** There is nothing to try with: the next write will tell. */
   presume(): void {
     this.#away = false;
-    this.#gone = false;
     this.#failures = 0;
   }
 
